@@ -1,0 +1,114 @@
+//! Moving the write-ahead log back into the file, beside the writer instead of inside a commit.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::{Journal, open};
+use crate::error::DbError;
+
+/// How often the size of the log is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// The size from which the log is moved back, without waiting for anybody.
+const PASSIVE_FROM_BYTES: u64 = 8 * 1024 * 1024;
+
+/// The size from which writers and readers are made to wait once, so that the log starts anew. Only readers
+/// that never end, or writes faster than the disk, let it grow this far.
+const RESTART_FROM_BYTES: u64 = 512 * 1024 * 1024;
+
+/// The thread that keeps the log short.
+#[derive(Debug)]
+pub(crate) struct Checkpointer {
+    stop: Arc<(Mutex<bool>, Condvar)>,
+    thread: Option<JoinHandle<()>>,
+    failed: Arc<AtomicBool>,
+}
+
+impl Checkpointer {
+    pub(crate) fn start(database: &Path) -> Result<Self, DbError> {
+        let connection = open(database, Journal::Write)?;
+        let log = log_path(database);
+        let stop = Arc::new((Mutex::new(false), Condvar::new()));
+        let failed = Arc::new(AtomicBool::new(false));
+        let (signal, flag) = (Arc::clone(&stop), Arc::clone(&failed));
+        let thread = std::thread::Builder::new()
+            .name("checkpointer".to_owned())
+            .spawn(move || {
+                while !stopped(&signal) {
+                    if let Err(error) = shorten(&connection, &log) {
+                        // The log only grows meanwhile; the next look tries again.
+                        if !flag.swap(true, Ordering::Relaxed) {
+                            tracing::warn!(%error, "cannot move the write-ahead log into the database");
+                        }
+                    } else {
+                        flag.store(false, Ordering::Relaxed);
+                    }
+                }
+                if let Err(error) = checkpoint(&connection, "PRAGMA wal_checkpoint(TRUNCATE)") {
+                    tracing::debug!(%error, "the write-ahead log stays until the next start");
+                }
+            })
+            .map_err(|error| DbError::Engine(Box::new(error)))?;
+        Ok(Self {
+            stop,
+            thread: Some(thread),
+            failed,
+        })
+    }
+
+    /// Whether the last try failed.
+    pub(crate) fn failing(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        let (flag, signal) = &*self.stop;
+        *flag.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        signal.notify_all();
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread was logged where it happened.
+            drop(thread.join());
+        }
+    }
+}
+
+fn stopped(signal: &(Mutex<bool>, Condvar)) -> bool {
+    let (flag, changed) = signal;
+    let flag = flag.lock().unwrap_or_else(PoisonError::into_inner);
+    let waited = changed.wait_timeout_while(flag, LOOK_EVERY, |stop| !*stop);
+    *waited.unwrap_or_else(PoisonError::into_inner).0
+}
+
+fn shorten(connection: &rusqlite::Connection, log: &Path) -> Result<(), DbError> {
+    match log_bytes(log) {
+        size if size >= RESTART_FROM_BYTES => {
+            checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+        }
+        size if size >= PASSIVE_FROM_BYTES => {
+            checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn checkpoint(connection: &rusqlite::Connection, pragma: &str) -> Result<(), DbError> {
+    connection.query_row(pragma, (), |_| Ok(()))?;
+    Ok(())
+}
+
+/// Where SQLite keeps the log of this database.
+pub(crate) fn log_path(database: &Path) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push("-wal");
+    path.into()
+}
+
+/// The size of the log; 0 when there is none.
+pub(crate) fn log_bytes(log: &Path) -> u64 {
+    std::fs::metadata(log).map_or(0, |file| file.len())
+}

@@ -1,0 +1,200 @@
+//! The one writer: a thread that owns the write connection and commits commands in groups.
+//!
+//! It takes what is queued, runs each command in a savepoint of its own, commits the group once and only then
+//! answers all of them: a commit on the disk costs the same for one command as for sixty-four.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rusqlite::Connection;
+use tokio::sync::mpsc;
+
+use super::SqliteTx;
+use super::error::is_io_failure;
+use crate::database::BatchHook;
+use crate::error::DbError;
+use crate::tx::Tx;
+
+/// Commands that one commit takes along.
+const GROUP_MAX: usize = 64;
+
+/// Commands that may wait; more are refused as [`DbError::Overloaded`].
+const QUEUE_MAX: usize = 1_024;
+
+/// What a command wants done with its changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Keep them.
+    Keep,
+    /// Take them back.
+    TakeBack,
+}
+
+/// A queued command; the closure and the place for its answer are inside.
+pub(crate) trait Job: Send {
+    /// Runs the command and keeps its answer.
+    fn run(&mut self, tx: &Tx<'_>) -> Fate;
+    /// Runs what must be written whatever the command did; the answer turns into an error if it fails.
+    fn epilogue(&mut self, tx: &Tx<'_>) -> Fate;
+    /// Sends the answer, now that the group is committed, or the reason why it is not.
+    fn answer(self: Box<Self>, commit: Result<(), DbError>);
+}
+
+/// What the writer has done so far.
+#[derive(Debug, Default)]
+pub(crate) struct WriterCounts {
+    pub(crate) commits: AtomicU64,
+    pub(crate) commands: AtomicU64,
+}
+
+/// The queue in front of the writer thread.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    queue: mpsc::Sender<Box<dyn Job>>,
+    pub(crate) counts: Arc<WriterCounts>,
+}
+
+impl Writer {
+    /// Starts the thread. `fatal` is called when the disk fails: it must end the process, because what a failed
+    /// fsync left behind is unknown and a second try may report success for lost data.
+    pub(crate) fn start(
+        connection: Connection,
+        hook: Option<Box<dyn BatchHook>>,
+        fatal: fn(&DbError),
+    ) -> Result<Self, DbError> {
+        let (queue, jobs) = mpsc::channel(QUEUE_MAX);
+        let counts = Arc::new(WriterCounts::default());
+        let worker = Worker {
+            connection,
+            hook,
+            fatal,
+            counts: Arc::clone(&counts),
+        };
+        std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || worker.work(jobs))
+            .map_err(|error| DbError::Engine(Box::new(error)))?;
+        Ok(Self { queue, counts })
+    }
+
+    pub(crate) fn submit(&self, job: Box<dyn Job>) -> Result<(), DbError> {
+        self.queue.try_send(job).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => DbError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => DbError::Closed,
+        })
+    }
+
+    pub(crate) fn queued(&self) -> usize {
+        QUEUE_MAX.saturating_sub(self.queue.capacity())
+    }
+}
+
+/// The error that every command of a failed group gets: nothing of it was done, a second try may succeed.
+fn same_for_all(error: &DbError) -> DbError {
+    if matches!(error, DbError::StorageFull) {
+        DbError::StorageFull
+    } else {
+        DbError::Overloaded
+    }
+}
+
+struct Worker {
+    connection: Connection,
+    hook: Option<Box<dyn BatchHook>>,
+    fatal: fn(&DbError),
+    counts: Arc<WriterCounts>,
+}
+
+impl Worker {
+    fn work(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+        let mut group = Vec::with_capacity(GROUP_MAX);
+        while jobs.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
+            self.commit_group(&mut group);
+        }
+    }
+
+    fn commit_group(&mut self, group: &mut Vec<Box<dyn Job>>) {
+        let commands = group.len() as u64;
+        let outcome = self.run_group(group);
+        if let Some(hook) = &mut self.hook {
+            hook.after(outcome.is_ok());
+        }
+        match outcome {
+            Ok(()) => {
+                self.counts.commits.fetch_add(1, Ordering::Relaxed);
+                self.counts.commands.fetch_add(commands, Ordering::Relaxed);
+                for job in group.drain(..) {
+                    job.answer(Ok(()));
+                }
+            }
+            Err(error) => {
+                self.roll_back();
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    commands,
+                    "a commit failed"
+                );
+                for job in group.drain(..) {
+                    job.answer(Err(same_for_all(&error)));
+                }
+            }
+        }
+    }
+
+    fn run_group(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), DbError> {
+        self.batch("BEGIN IMMEDIATE")?;
+        if let Some(hook) = &mut self.hook {
+            hook.before(&Tx::Sqlite(SqliteTx {
+                connection: &self.connection,
+            }))?;
+        }
+        for job in group {
+            self.run_command(job.as_mut())?;
+        }
+        self.batch("COMMIT")
+    }
+
+    /// Runs one command between savepoints; an error here is the connection's, not the command's.
+    fn run_command(&self, job: &mut dyn Job) -> Result<(), DbError> {
+        let tx = Tx::Sqlite(SqliteTx {
+            connection: &self.connection,
+        });
+        self.batch("SAVEPOINT command")?;
+        if Self::guarded(|| job.run(&tx)) == Fate::TakeBack {
+            self.batch("ROLLBACK TO command")?;
+        }
+        if Self::guarded(|| job.epilogue(&tx)) == Fate::TakeBack {
+            self.batch("ROLLBACK TO command")?;
+        }
+        self.batch("RELEASE command")
+    }
+
+    fn guarded(step: impl FnOnce() -> Fate) -> Fate {
+        catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|_| {
+            tracing::error!("a command panicked and is taken back");
+            Fate::TakeBack
+        })
+    }
+
+    fn batch(&self, text: &'static str) -> Result<(), DbError> {
+        let run = || self.connection.prepare_cached(text)?.raw_execute();
+        match run() {
+            Ok(_) => Ok(()),
+            Err(error) if is_io_failure(&error) => {
+                let error = DbError::from(error);
+                (self.fatal)(&error);
+                Err(error)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn roll_back(&self) {
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.connection.execute_batch("ROLLBACK")
+        {
+            (self.fatal)(&DbError::from(error));
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! One transaction, of whichever engine.
+
+use crate::error::DbError;
+use crate::sqlite::{self, SqliteRow, SqliteTx};
+use crate::statement::Stmt;
+use crate::value::{Column, Param};
+
+/// The transaction that a command runs in.
+///
+/// An enum, not a trait: the engines are few and known, a `match` is exhaustive, and there is nothing to mock.
+#[derive(Debug)]
+pub enum Tx<'c> {
+    /// A transaction or savepoint on a SQLite connection.
+    Sqlite(SqliteTx<'c>),
+}
+
+/// One row of a result, valid while it is visited.
+#[derive(Debug)]
+pub struct Row<'r> {
+    pub(crate) inner: SqliteRow<'r>,
+    pub(crate) statement: &'static str,
+}
+
+impl Tx<'_> {
+    /// The first row, or `None`; for statements that find at most one.
+    pub fn one<T, E: From<DbError>>(
+        &self,
+        statement: &'static Stmt,
+        params: &[&dyn Param],
+        map: impl FnOnce(&Row<'_>) -> Result<T, E>,
+    ) -> Result<Option<T>, E> {
+        match self {
+            Self::Sqlite(tx) => tx.one(statement, params, map),
+        }
+    }
+
+    /// Visits every row in order.
+    pub fn each<E: From<DbError>>(
+        &self,
+        statement: &'static Stmt,
+        params: &[&dyn Param],
+        visit: impl FnMut(&Row<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self {
+            Self::Sqlite(tx) => tx.each(statement, params, visit),
+        }
+    }
+
+    /// All rows, in order; for statements whose result is bounded.
+    pub fn rows<T, E: From<DbError>>(
+        &self,
+        statement: &'static Stmt,
+        params: &[&dyn Param],
+        mut map: impl FnMut(&Row<'_>) -> Result<T, E>,
+    ) -> Result<Vec<T>, E> {
+        let mut rows = Vec::new();
+        self.each(statement, params, |row| {
+            rows.push(map(row)?);
+            Ok::<_, E>(())
+        })?;
+        Ok(rows)
+    }
+
+    /// Runs a statement and tells how many rows it touched.
+    pub fn exec(&self, statement: &'static Stmt, params: &[&dyn Param]) -> Result<u64, DbError> {
+        match self {
+            Self::Sqlite(tx) => tx.exec(statement, params),
+        }
+    }
+
+    /// Runs a statement that must touch exactly `expected` rows; anything else is an error, and the command
+    /// that meets it is taken back.
+    pub fn exec_exactly(
+        &self,
+        expected: u64,
+        statement: &'static Stmt,
+        params: &[&dyn Param],
+    ) -> Result<(), DbError> {
+        let actual = self.exec(statement, params)?;
+        if actual == expected {
+            Ok(())
+        } else {
+            Err(DbError::RowsAffected {
+                statement: statement.name(),
+                expected,
+                actual,
+            })
+        }
+    }
+
+    /// Prepares a statement without running it: how the tests see that the engine reads it.
+    pub fn check(&self, statement: &'static Stmt) -> Result<(), DbError> {
+        match self {
+            Self::Sqlite(tx) => tx.check(statement),
+        }
+    }
+
+    /// What the engine itself finds wrong with its file, for `guildhall verify`; empty when all is well.
+    pub fn integrity(&self) -> Result<Vec<String>, DbError> {
+        match self {
+            Self::Sqlite(tx) => tx.integrity(),
+        }
+    }
+}
+
+impl Row<'_> {
+    /// The column at `index`, counted from 0 in the order of the `SELECT`.
+    pub fn get<T: Column>(&self, index: usize) -> Result<T, DbError> {
+        T::read(self, index)
+    }
+
+    /// The text at `index`, borrowed from the row.
+    pub fn text(&self, index: usize) -> Result<&str, DbError> {
+        sqlite::value(self.inner, index)
+            .and_then(|value| value.as_str().ok())
+            .ok_or_else(|| self.corrupt(index, "not a text"))
+    }
+
+    /// The bytes at `index`, borrowed from the row.
+    pub fn bytes(&self, index: usize) -> Result<&[u8], DbError> {
+        sqlite::value(self.inner, index)
+            .and_then(|value| value.as_bytes().ok())
+            .ok_or_else(|| self.corrupt(index, "not bytes"))
+    }
+
+    pub(crate) fn int(&self, index: usize) -> Result<i64, DbError> {
+        sqlite::value(self.inner, index)
+            .and_then(|value| value.as_i64().ok())
+            .ok_or_else(|| self.corrupt(index, "not an integer"))
+    }
+
+    pub(crate) fn bool(&self, index: usize) -> Result<bool, DbError> {
+        match self.int(index)? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(self.corrupt(index, "not a boolean")),
+        }
+    }
+
+    pub(crate) fn is_null(&self, index: usize) -> Result<bool, DbError> {
+        sqlite::value(self.inner, index)
+            .map(|value| value == sqlite::NULL)
+            .ok_or_else(|| self.corrupt(index, "no such column"))
+    }
+
+    /// The error of a column that holds what this server never writes.
+    pub fn corrupt(&self, index: usize, reason: &str) -> DbError {
+        DbError::Corrupt {
+            statement: self.statement,
+            index,
+            reason: reason.to_owned(),
+        }
+    }
+}

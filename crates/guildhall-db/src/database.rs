@@ -198,12 +198,21 @@ where
     }
 
     fn answer(self: Box<Self>, commit: Result<(), DbError>) {
-        let result = match (commit, self.result) {
+        let Self {
+            run,
+            epilogue,
+            result,
+            answer,
+            ..
+        } = *self;
+        // What the command holds is given back before anybody hears of its end.
+        drop((run, epilogue));
+        let result = match (commit, result) {
             (Err(error), _) => Err(error.into()),
             (Ok(()), Some(result)) => result,
             (Ok(()), None) => Err(DbError::Panicked.into()),
         };
         // The caller may have gone; the change stands all the same.
-        drop(self.answer.send(result));
+        drop(answer.send(result));
     }
 }

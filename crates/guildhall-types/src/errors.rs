@@ -54,8 +54,6 @@ codes! {
     InvalidCursor = "invalid_cursor", 400, "the cursor does not belong to this list";
     /// The file is not an image of an accepted kind and size.
     InvalidImage = "invalid_image", 400, "the image cannot be accepted";
-    /// A permission is not in the deployment's catalog, or archived there.
-    UnknownPermission = "unknown_permission", 400, "the permission is not in the catalog";
     /// Guildhall keeps no passwords.
     PasswordNotSupported = "password_not_supported", 400, "passwords belong to the identity provider";
     /// No key, or one that is unknown, revoked or expired.

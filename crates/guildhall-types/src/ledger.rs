@@ -32,6 +32,8 @@ macro_rules! actions {
 actions! {
     /// A deployment was created.
     DeploymentCreated = "deployment.created";
+    /// A setting of a deployment changed.
+    DeploymentUpdated = "deployment.updated";
     /// An API key was created.
     KeyCreated = "api_key.created";
     /// An API key was revoked.

@@ -38,7 +38,7 @@ limits! {
     /// Permissions of one role, after repeated ones are dropped.
     ROLE_PERMISSIONS_MAX: usize = 1_000, "permissions";
     /// Roles that one organization may define.
-    ORGANIZATION_ROLES_MAX: usize = 1_000, "roles";
+    ORGANIZATION_ROLES_MAX: i64 = 1_000, "roles";
     /// Roles that one member may hold.
     MEMBER_ROLES_MAX: usize = 100, "roles";
     /// Characters of a first or last name, after trimming.

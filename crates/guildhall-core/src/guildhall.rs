@@ -1,0 +1,324 @@
+//! The opened server without its doors: what the HTTP layer, the command line and the tests call.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use guildhall_db::{Database, DatabaseStats, DbError, Migration, Options, Verdict};
+use guildhall_types::Revision;
+use serde::Serialize;
+
+use crate::ambient::{Clock, Rng};
+use crate::idempotency::{self, Idempotency, InFlight};
+use crate::ids::{IdGenerator, Slot};
+use crate::refusal::Refusal;
+use crate::scope::{Deployment, ReadTx, Recorded, WriteTx};
+
+/// The schema, step by step.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    name: "foundation",
+    text: include_str!("../schema/0001_foundation.sql"),
+}];
+
+/// The name of the database file in the data directory.
+pub const DATABASE_FILE: &str = "guildhall.db";
+
+/// What a server is opened with.
+#[derive(Debug)]
+pub struct Settings {
+    /// The database file.
+    pub path: PathBuf,
+    /// Who gives out ids in this process.
+    pub slot: Slot,
+    /// The address that clients reach the server at, without a slash at its end: image addresses begin with it.
+    pub public_url: String,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where secrets come from.
+    pub rng: Arc<dyn Rng>,
+    /// Called when the disk fails; must end the process.
+    pub fatal: fn(&DbError),
+}
+
+/// An opened server.
+#[derive(Clone, Debug)]
+pub struct Guildhall {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) db: Database,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) rng: Arc<dyn Rng>,
+    pub(crate) ids: IdGenerator,
+    in_flight: InFlight,
+    public_url: String,
+}
+
+/// What a change comes with besides its content.
+#[derive(Clone, Debug)]
+pub struct ChangeRequest {
+    /// The request, as in `X-Request-Id`; the ledger keeps it.
+    pub request_id: String,
+    /// The caller's `Idempotency-Key`, if one was sent.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// The answer of a change.
+#[derive(Clone, Debug)]
+pub struct Written<T> {
+    /// The answer itself.
+    pub answer: Answer<T>,
+    /// The revision at which it holds.
+    pub revision: Revision,
+}
+
+/// An answer, given now or given before.
+#[derive(Clone, Debug)]
+pub enum Answer<T> {
+    /// The change was made now.
+    Fresh(T),
+    /// The change was made earlier under the same `Idempotency-Key`; this is the JSON that was answered then.
+    Replayed(String),
+}
+
+impl<T> Written<T> {
+    /// The answer of a change that was sent without an `Idempotency-Key`.
+    pub fn fresh(self) -> Option<T> {
+        match self.answer {
+            Answer::Fresh(answer) => Some(answer),
+            Answer::Replayed(_) => None,
+        }
+    }
+}
+
+impl Guildhall {
+    /// Opens the database, creates it if it is missing and brings its schema up to date.
+    pub fn open(settings: Settings) -> Result<Self, DbError> {
+        let ids = IdGenerator::new(settings.slot, Arc::clone(&settings.clock));
+        let db = Database::open(Options {
+            path: settings.path,
+            migrations: MIGRATIONS,
+            hook: Some(ids.hook()),
+            fatal: settings.fatal,
+        })?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                db,
+                clock: settings.clock,
+                rng: settings.rng,
+                ids,
+                in_flight: InFlight::default(),
+                public_url: settings.public_url,
+            }),
+        })
+    }
+
+    /// The time now, by the server's clock.
+    pub fn now(&self) -> guildhall_types::Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Numbers of the database for the metrics.
+    pub fn stats(&self) -> DatabaseStats {
+        self.inner.db.stats()
+    }
+
+    /// Carries out a change: the command, its ledger entry and the answer under the caller's `Idempotency-Key`
+    /// commit together or not at all, and are on the disk when this returns.
+    pub async fn write<T>(
+        &self,
+        deployment: Deployment,
+        request: ChangeRequest,
+        command: impl Fn(&WriteTx<'_>) -> Result<Recorded<T>, Refusal> + Send + 'static,
+    ) -> Result<Written<T>, Refusal>
+    where
+        T: Serialize + Send + 'static,
+    {
+        let claim = match &request.idempotency {
+            Some(idempotency) => Some(
+                self.inner
+                    .in_flight
+                    .claim(deployment.id(), &idempotency.key)?,
+            ),
+            None => None,
+        };
+        let (inner, request) = (Arc::clone(&self.inner), Arc::new(request));
+        let (outer, promise) = (Arc::clone(&self.inner), Arc::clone(&request));
+        self.inner
+            .db
+            .write(
+                move |sql| {
+                    // Held by the command, not by the caller: a caller that goes away does not end the command.
+                    let _claim = &claim;
+                    inner.run(sql, deployment, &request, &command)
+                },
+                move |sql, written| outer.remember(sql, deployment, &promise, written),
+            )
+            .await
+    }
+
+    /// Carries out a change of the operator, who has no request and no `Idempotency-Key`.
+    pub(crate) async fn operate<T: Serialize + Send + 'static>(
+        &self,
+        deployment: Deployment,
+        command: impl Fn(&WriteTx<'_>) -> Result<Recorded<T>, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let request = ChangeRequest {
+            request_id: self.command_request_id()?,
+            idempotency: None,
+        };
+        let written = self.write(deployment, request, command).await?;
+        written
+            .fresh()
+            .ok_or_else(|| Refusal::internal("a change without a key was replayed"))
+    }
+
+    /// What the ledger names the runs of the command line by.
+    pub fn command_request_id(&self) -> Result<String, Refusal> {
+        let mut bytes = [0; 8];
+        self.inner.rng.fill(&mut bytes).map_err(Refusal::internal)?;
+        Ok(format!("cli-{}", hex::encode(bytes)))
+    }
+
+    /// Reads a little, at once, on the calling thread.
+    pub fn point<T>(
+        &self,
+        deployment: Deployment,
+        query: impl FnOnce(&ReadTx<'_>) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        self.inner
+            .db
+            .point(|sql| query(&self.inner.read(sql, deployment)))
+    }
+
+    /// Reads what may be much, on a thread that is kept for it.
+    pub async fn list<T: Send + 'static>(
+        &self,
+        deployment: Deployment,
+        query: impl FnOnce(&ReadTx<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let inner = Arc::clone(&self.inner);
+        self.inner
+            .db
+            .list(move |sql| query(&inner.read(sql, deployment)))
+            .await
+    }
+
+    /// Removes idempotency records that are past their time; tells how many.
+    pub async fn sweep_idempotency(&self) -> Result<u64, Refusal> {
+        let now = self.now();
+        self.inner
+            .db
+            .write(
+                move |sql| Ok(Verdict::Keep(idempotency::sweep(sql, now)?)),
+                |_, _| Ok(()),
+            )
+            .await
+    }
+
+    /// Lets the engine read each statement without running it; the first that it cannot read is named.
+    pub fn check_statements(
+        &self,
+        statements: &[&'static guildhall_db::Stmt],
+    ) -> Result<(), (&'static str, String)> {
+        statements.iter().try_for_each(|statement| {
+            self.inner
+                .db
+                .point(|sql| sql.check(statement).map_err(Refusal::from))
+                .map_err(|refusal| (statement.name(), format!("{refusal:?}")))
+        })
+    }
+
+    /// Whether the database answers a read and takes a write; for `GET /ready`.
+    pub async fn ready(&self) -> Result<(), Refusal> {
+        self.inner
+            .db
+            .write(|_| Ok(Verdict::TakeBack(())), |_, ()| Ok::<_, Refusal>(()))
+            .await
+    }
+}
+
+impl Inner {
+    fn run<T>(
+        &self,
+        sql: &guildhall_db::Tx<'_>,
+        deployment: Deployment,
+        request: &ChangeRequest,
+        command: &impl Fn(&WriteTx<'_>) -> Result<Recorded<T>, Refusal>,
+    ) -> Result<Verdict<Written<T>>, Refusal> {
+        let now = self.clock.now();
+        if let Some(promise) = &request.idempotency
+            && let Some(kept) = idempotency::find(sql, deployment.id(), promise, now)?
+        {
+            let answer = Answer::Replayed(kept.answer);
+            return Ok(Verdict::TakeBack(Written {
+                answer,
+                revision: kept.revision,
+            }));
+        }
+        let tx = self.write_tx(sql, deployment, &request.request_id);
+        let Recorded {
+            answer,
+            revision,
+            changed,
+        } = command(&tx)?;
+        let written = Written {
+            answer: Answer::Fresh(answer),
+            revision,
+        };
+        Ok(if changed {
+            Verdict::Keep(written)
+        } else {
+            Verdict::TakeBack(written)
+        })
+    }
+
+    pub(crate) fn write_tx<'a>(
+        &'a self,
+        sql: &'a guildhall_db::Tx<'a>,
+        deployment: Deployment,
+        request_id: &'a str,
+    ) -> WriteTx<'a> {
+        WriteTx {
+            sql,
+            deployment,
+            request_id,
+            now: self.clock.now(),
+            ids: &self.ids,
+            public_url: &self.public_url,
+        }
+    }
+
+    /// Keeps a fresh answer under the caller's key.
+    fn remember<T: Serialize>(
+        &self,
+        sql: &guildhall_db::Tx<'_>,
+        deployment: Deployment,
+        request: &ChangeRequest,
+        written: &Written<T>,
+    ) -> Result<(), Refusal> {
+        let (Some(promise), Answer::Fresh(answer)) = (&request.idempotency, &written.answer) else {
+            return Ok(());
+        };
+        let answer = serde_json::to_string(answer)?;
+        let now = self.clock.now();
+        idempotency::keep(
+            sql,
+            deployment.id(),
+            promise,
+            &answer,
+            written.revision,
+            now,
+        )
+    }
+
+    fn read<'a>(&'a self, sql: &'a guildhall_db::Tx<'a>, deployment: Deployment) -> ReadTx<'a> {
+        ReadTx {
+            sql,
+            deployment,
+            public_url: &self.public_url,
+        }
+    }
+}

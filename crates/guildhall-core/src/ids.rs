@@ -1,0 +1,211 @@
+//! Giving out ids: 53 bits, growing, never twice, whatever the clock does.
+//!
+//! An id is 41 bits of milliseconds since 2025-01-01, 4 bits of slot and 8 bits of counter. A process owns its slot
+//! and gives out ids only below a moment that it has *reserved* in the database. The reservation is moved on in the
+//! transaction of the commands that need it, and the next process of the slot starts where it ends: neither a crash
+//! nor a clock that was set back can give out an id a second time.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use guildhall_db::{BatchHook, DbError, Tx, statements};
+use guildhall_types::Timestamp;
+use guildhall_types::ids::InvalidId;
+
+use crate::ambient::Clock;
+use crate::refusal::Refusal;
+
+statements! {
+    RESERVED = "SELECT reserved_until FROM id_slots WHERE slot = ?1";
+    RESERVE = "INSERT INTO id_slots (slot, reserved_until) VALUES (?1, ?2)
+        ON CONFLICT (slot) DO UPDATE SET reserved_until = ?2";
+}
+
+/// 2025-01-01T00:00:00Z in milliseconds since 1970.
+const EPOCH_MILLIS: i64 = 1_735_689_600_000;
+
+const SLOT_BITS: u32 = 4;
+const COUNTER_BITS: u32 = 8;
+const COUNTER_MAX: i64 = (1 << COUNTER_BITS) - 1;
+
+/// How far ahead the reservation is moved: what a restart may skip.
+const RESERVE_MILLIS: i64 = 10_000;
+
+/// How much of it must be left before a group of commands begins.
+const RESERVE_LEFT_MIN_MILLIS: i64 = 5_000;
+
+/// Who gives out ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// The server of a data directory.
+    Server,
+    /// The command line beside it.
+    CommandLine,
+}
+
+impl Slot {
+    fn number(self) -> i64 {
+        match self {
+            Self::Server => 0,
+            Self::CommandLine => 1,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct State {
+    /// The millisecond and counter of the last id.
+    millis: i64,
+    counter: i64,
+    /// Ids are given out only in milliseconds before this one.
+    reserved_until: i64,
+}
+
+/// The generator of one process.
+#[derive(Clone, Debug)]
+pub(crate) struct IdGenerator {
+    slot: Slot,
+    clock: Arc<dyn Clock>,
+    state: Arc<Mutex<State>>,
+}
+
+impl IdGenerator {
+    pub(crate) fn new(slot: Slot, clock: Arc<dyn Clock>) -> Self {
+        let state = State {
+            millis: 0,
+            counter: 0,
+            reserved_until: 0,
+        };
+        Self {
+            slot,
+            clock,
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    /// The next id.
+    pub(crate) fn next<Id>(&self, make: fn(i64) -> Result<Id, InvalidId>) -> Result<Id, Refusal> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = millis(self.clock.now());
+        if now > state.millis {
+            (state.millis, state.counter) = (now, 0);
+        } else if state.counter < COUNTER_MAX {
+            state.counter += 1;
+        } else {
+            // Faster than the counter, or a clock that was set back: the ids run ahead of the clock.
+            (state.millis, state.counter) = (state.millis + 1, 0);
+        }
+        if state.millis >= state.reserved_until {
+            return Err(DbError::Overloaded.into());
+        }
+        let raw = (state.millis << (SLOT_BITS + COUNTER_BITS))
+            | (self.slot.number() << COUNTER_BITS)
+            | state.counter;
+        make(raw).map_err(Refusal::internal)
+    }
+
+    /// What keeps the reservation ahead of the ids, around every commit.
+    pub(crate) fn hook(&self) -> Box<dyn BatchHook> {
+        Box::new(Reservation {
+            ids: self.clone(),
+            stored: None,
+        })
+    }
+}
+
+struct Reservation {
+    ids: IdGenerator,
+    /// What the database is known to hold; unknown at the start and after a failed commit.
+    stored: Option<i64>,
+}
+
+impl BatchHook for Reservation {
+    fn before(&mut self, tx: &Tx<'_>) -> Result<(), DbError> {
+        let mut state = self
+            .ids
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let slot = self.ids.slot.number();
+        if self.stored.is_none() {
+            let found = tx
+                .one(&RESERVED, &[&slot], |row| row.get::<i64>(0))?
+                .unwrap_or_default();
+            // INVARIANT: the first id of a process lies at or after everything its slot may have given out.
+            if state.reserved_until == 0 {
+                (state.millis, state.counter) = (found - 1, COUNTER_MAX);
+            }
+            self.stored = Some(found);
+        }
+        let needed = millis(self.ids.clock.now()).max(state.millis);
+        if self
+            .stored
+            .is_none_or(|stored| stored < needed + RESERVE_LEFT_MIN_MILLIS)
+        {
+            let reserved_until = needed + RESERVE_MILLIS;
+            tx.exec_exactly(1, &RESERVE, &[&slot, &reserved_until])?;
+            self.stored = Some(reserved_until);
+            state.reserved_until = reserved_until;
+        }
+        Ok(())
+    }
+
+    fn after(&mut self, committed: bool) {
+        if !committed {
+            self.stored = None;
+        }
+    }
+}
+
+fn millis(now: Timestamp) -> i64 {
+    now.as_micros().div_euclid(1_000) - EPOCH_MILLIS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ambient::ManualClock;
+    use guildhall_types::ids::{ID_MAX, UserId};
+
+    fn generator(clock: &Arc<ManualClock>) -> IdGenerator {
+        let ids = IdGenerator::new(Slot::CommandLine, Arc::clone(clock) as Arc<dyn Clock>);
+        ids.state.lock().unwrap().reserved_until = i64::MAX;
+        ids
+    }
+
+    #[test]
+    fn ids_only_grow_even_when_the_clock_goes_back() {
+        let clock = Arc::new(ManualClock::starting_at(
+            "2026-05-03T12:00:00Z".parse().unwrap(),
+        ));
+        let ids = generator(&clock);
+        let mut last = ids.next(UserId::new).unwrap();
+        for step in 0..2_000 {
+            if step == 1_000 {
+                clock.advance_seconds(-3_600);
+            }
+            let next = ids.next(UserId::new).unwrap();
+            assert!(next > last);
+            last = next;
+        }
+    }
+
+    #[test]
+    fn an_id_of_the_last_day_fits_53_bits() {
+        let clock = Arc::new(ManualClock::starting_at(
+            "2094-01-01T00:00:00Z".parse().unwrap(),
+        ));
+        assert!(generator(&clock).next(UserId::new).unwrap().raw() <= ID_MAX);
+    }
+
+    #[test]
+    fn nothing_is_given_out_beyond_the_reservation() {
+        let clock = Arc::new(ManualClock::starting_at(
+            "2026-05-03T12:00:00Z".parse().unwrap(),
+        ));
+        let ids = generator(&clock);
+        ids.state.lock().unwrap().reserved_until = millis(clock.now()) + 1;
+        assert!(ids.next(UserId::new).is_ok());
+        clock.advance_seconds(1);
+        assert!(ids.next(UserId::new).is_err());
+    }
+}

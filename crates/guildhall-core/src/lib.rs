@@ -1,0 +1,65 @@
+//! The rules: organizations, members, roles, users, keys, and the ledger of every change.
+//!
+//! One module a noun, with its SQL, its queries and its commands side by side. Everything starts from a
+//! [`Deployment`], which only a valid key or the operator gives, and goes through [`Guildhall`]: [`Guildhall::write`]
+//! for a change, [`Guildhall::point`] for a short read, [`Guildhall::list`] for one that may be long. No HTTP here.
+
+pub mod ambient;
+pub mod backup;
+mod counts;
+mod cursor;
+pub mod deployments;
+pub mod export;
+mod fields;
+mod guildhall;
+pub mod idempotency;
+mod ids;
+pub mod images;
+pub mod keys;
+pub mod ledger;
+pub mod members;
+mod normalise;
+pub mod organizations;
+mod paging;
+mod refusal;
+pub mod roles;
+mod scope;
+pub mod users;
+pub mod verify;
+
+pub use crate::guildhall::{
+    Answer, ChangeRequest, DATABASE_FILE, Guildhall, MIGRATIONS, Settings, Written,
+};
+pub use crate::ids::Slot;
+pub use crate::paging::{Order, PageLimits, PageRequest};
+pub use crate::refusal::{Failure, Refusal, Refused};
+pub use crate::scope::{Deployment, OrganizationRead, ReadTx, Recorded, WriteTx};
+pub use guildhall_db::{DatabaseStats, DbError, DirectoryLock, LockError};
+pub use guildhall_types::Revision;
+
+/// Every SQL statement of this crate, for the tests that prepare them on each engine.
+pub fn statements() -> Vec<&'static guildhall_db::Stmt> {
+    let modules = [
+        counts::STATEMENTS,
+        deployments::STATEMENTS,
+        export::STATEMENTS,
+        idempotency::STATEMENTS,
+        ids::STATEMENTS,
+        images::STATEMENTS,
+        keys::STATEMENTS,
+        ledger::STATEMENTS,
+        roles::STATEMENTS,
+        scope::STATEMENTS,
+    ];
+    let nouns = [
+        organizations::statements(),
+        members::statements(),
+        users::statements(),
+        verify::statements(),
+    ];
+    modules
+        .iter()
+        .flat_map(|module| module.iter().copied())
+        .chain(nouns.concat())
+        .collect()
+}

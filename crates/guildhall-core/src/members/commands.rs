@@ -1,0 +1,327 @@
+//! Changing members.
+
+use std::collections::BTreeSet;
+
+use guildhall_db::{DbError, statements};
+use guildhall_types::ids::{MemberId, OrganizationId, RoleId, UserId};
+use guildhall_types::ledger::Action;
+use guildhall_types::limits::MEMBER_ROLES_MAX;
+use guildhall_types::members::{self as wire, OrganizationMember};
+use guildhall_types::{Empty, ErrorCode, FieldError, IfMatch, JsonObject};
+
+use super::rows::{MemberRecord, MemberRow, load};
+use crate::deployments;
+use crate::ledger::Change;
+use crate::refusal::Refusal;
+use crate::roles::{self, Lookup};
+use crate::scope::{OrganizationWrite, Recorded, WriteTx};
+use crate::users;
+
+statements! {
+    INSERT = "INSERT INTO organization_members
+          (deployment_id, organization_id, id, user_id, created_at, updated_at, public_metadata)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6)";
+    UPDATE = "UPDATE organization_members SET updated_at = ?4, public_metadata = ?5
+        WHERE deployment_id = ?1 AND organization_id = ?2 AND id = ?3";
+    DELETE = "DELETE FROM organization_members WHERE deployment_id = ?1 AND organization_id = ?2 AND id = ?3";
+    INSERT_LINK = "INSERT INTO organization_member_roles
+          (deployment_id, organization_id, member_id, role_id, scope)
+        VALUES (?1, ?2, ?3, ?4, ?5)";
+    DELETE_LINK = "DELETE FROM organization_member_roles
+        WHERE deployment_id = ?1 AND organization_id = ?2 AND member_id = ?3 AND role_id = ?4";
+    DELETE_LINKS = "DELETE FROM organization_member_roles
+        WHERE deployment_id = ?1 AND organization_id = ?2 AND member_id = ?3";
+    OF_USER = "SELECT organization_id, id FROM organization_members
+        WHERE deployment_id = ?1 AND user_id = ?2 ORDER BY organization_id";
+}
+
+/// A checked command to add a member.
+#[derive(Debug)]
+pub struct AddMember {
+    user_id: UserId,
+    role_ids: BTreeSet<RoleId>,
+    public_metadata: JsonObject,
+}
+
+/// A checked command to change a member.
+#[derive(Debug)]
+pub struct UpdateMember {
+    role_ids: Option<BTreeSet<RoleId>>,
+    public_metadata: Option<JsonObject>,
+}
+
+impl AddMember {
+    /// Checks the request.
+    pub fn check(request: wire::AddMember) -> Result<Self, Refusal> {
+        Ok(Self {
+            user_id: request.user_id,
+            role_ids: role_set(request.role_ids.as_deref().unwrap_or_default())?,
+            public_metadata: request.public_metadata.unwrap_or_default(),
+        })
+    }
+}
+
+impl UpdateMember {
+    /// Checks the request. One that names nothing is a change of nothing, not an error (wire contract, section 6).
+    pub fn check(request: wire::UpdateMember) -> Result<Self, Refusal> {
+        Ok(Self {
+            role_ids: request.role_ids.as_deref().map(role_set).transpose()?,
+            public_metadata: request.public_metadata,
+        })
+    }
+}
+
+fn role_set(ids: &[RoleId]) -> Result<BTreeSet<RoleId>, FieldError> {
+    let set: BTreeSet<RoleId> = ids.iter().copied().collect();
+    if set.len() > MEMBER_ROLES_MAX {
+        let message = format!("must be at most {MEMBER_ROLES_MAX} roles");
+        return Err(FieldError {
+            field: "role_ids".to_owned(),
+            message,
+        });
+    }
+    Ok(set)
+}
+
+/// Adds a user to an organization; without roles, with the deployment's default member role.
+pub fn add(
+    tx: &WriteTx<'_>,
+    organization: OrganizationId,
+    if_match: &IfMatch,
+    command: &AddMember,
+) -> Result<Recorded<OrganizationMember>, Refusal> {
+    let mut organization = OrganizationWrite::open(tx, organization, if_match)?;
+    users::require(&tx.read(), command.user_id)?;
+    let settings = deployments::member_settings(tx)?;
+    let mut role_ids = command.role_ids.clone();
+    if role_ids.is_empty() {
+        role_ids.extend(settings.default_role);
+    }
+    let id = tx.ids.next(MemberId::new)?;
+    insert(&organization, id, command)?;
+    for role in &role_ids {
+        link(&organization, id, *role)?;
+    }
+    if settings.seats_max > 0 && organization.member_count >= settings.seats_max {
+        let message = format!(
+            "the organization may have at most {} members",
+            settings.seats_max
+        );
+        return Err(Refusal::new(ErrorCode::SeatLimitReached, message));
+    }
+    organization.member_count += 1;
+    let row = load(&tx.read(), organization.id, id)?;
+    let change = Change::created(Action::MemberAdded, id.raw(), &row.record())?;
+    let member = row.wire(&tx.read(), &mut Lookup::default())?;
+    organization.record(&change, member)
+}
+
+fn insert(
+    organization: &OrganizationWrite<'_>,
+    id: MemberId,
+    command: &AddMember,
+) -> Result<(), Refusal> {
+    let tx = organization.tx;
+    let inserted = tx.sql.exec_exactly(
+        1,
+        &INSERT,
+        &[
+            &tx.deployment.id(),
+            &organization.id,
+            &id,
+            &command.user_id,
+            &tx.now,
+            &command.public_metadata,
+        ],
+    );
+    inserted.map_err(|error| match &error {
+        DbError::Unique(column) if column == "organization_members.user_id" => Refusal::field(
+            ErrorCode::MemberExists,
+            "user_id",
+            "is a member of the organization already",
+        ),
+        // The user was deleted between the look and the insert, by another server.
+        DbError::ForeignKey => Refusal::plain(ErrorCode::UserNotFound),
+        _ => error.into(),
+    })
+}
+
+/// Gives a member a role that it does not hold yet.
+fn link(
+    organization: &OrganizationWrite<'_>,
+    member: MemberId,
+    role: RoleId,
+) -> Result<(), Refusal> {
+    let tx = organization.tx;
+    let found = roles::find(&tx.read(), organization.id, role)?
+        .ok_or_else(|| Refusal::plain(ErrorCode::RoleNotFound))?;
+    let scope = roles::scope(&found, organization.id);
+    tx.sql.exec_exactly(
+        1,
+        &INSERT_LINK,
+        &[
+            &tx.deployment.id(),
+            &organization.id,
+            &member,
+            &role,
+            &scope,
+        ],
+    )?;
+    Ok(())
+}
+
+fn unlink(
+    organization: &OrganizationWrite<'_>,
+    member: MemberId,
+    role: RoleId,
+) -> Result<(), Refusal> {
+    let deployment = organization.tx.deployment.id();
+    organization.tx.sql.exec_exactly(
+        1,
+        &DELETE_LINK,
+        &[&deployment, &organization.id, &member, &role],
+    )?;
+    Ok(())
+}
+
+/// Changes a member: a set of roles replaces the old one by its difference, metadata is replaced as a whole.
+pub fn update(
+    tx: &WriteTx<'_>,
+    organization: OrganizationId,
+    id: MemberId,
+    if_match: &IfMatch,
+    command: &UpdateMember,
+) -> Result<Recorded<Empty>, Refusal> {
+    let organization = OrganizationWrite::open(tx, organization, if_match)?;
+    let before = load(&tx.read(), organization.id, id)?;
+    let mut after = before.clone();
+    if let Some(role_ids) = &command.role_ids {
+        after.role_ids = role_ids.iter().copied().collect();
+    }
+    if let Some(metadata) = &command.public_metadata {
+        after.public_metadata = metadata.clone();
+    }
+    settle(organization, &before, after)
+}
+
+/// Gives a member one more role; a role that is held already is kept.
+pub fn assign_role(
+    tx: &WriteTx<'_>,
+    organization: OrganizationId,
+    id: MemberId,
+    role: RoleId,
+    if_match: &IfMatch,
+) -> Result<Recorded<Empty>, Refusal> {
+    let organization = OrganizationWrite::open(tx, organization, if_match)?;
+    let before = load(&tx.read(), organization.id, id)?;
+    let mut after = before.clone();
+    let mut role_ids: BTreeSet<RoleId> = after.role_ids.iter().copied().collect();
+    role_ids.insert(role);
+    if role_ids.len() > MEMBER_ROLES_MAX {
+        let message = format!("a member may hold at most {MEMBER_ROLES_MAX} roles");
+        return Err(Refusal::new(ErrorCode::RoleLimitReached, message));
+    }
+    after.role_ids = role_ids.into_iter().collect();
+    settle(organization, &before, after)
+}
+
+/// Takes one role from a member.
+pub fn unassign_role(
+    tx: &WriteTx<'_>,
+    organization: OrganizationId,
+    id: MemberId,
+    role: RoleId,
+    if_match: &IfMatch,
+) -> Result<Recorded<Empty>, Refusal> {
+    let organization = OrganizationWrite::open(tx, organization, if_match)?;
+    let before = load(&tx.read(), organization.id, id)?;
+    if roles::find(&tx.read(), organization.id, role)?.is_none() {
+        return Err(Refusal::plain(ErrorCode::RoleNotFound));
+    }
+    if !before.role_ids.contains(&role) {
+        return Err(Refusal::plain(ErrorCode::RoleNotAssigned));
+    }
+    let mut after = before.clone();
+    after.role_ids.retain(|held| *held != role);
+    settle(organization, &before, after)
+}
+
+/// Writes the difference between two states of a member.
+fn settle(
+    organization: OrganizationWrite<'_>,
+    before: &MemberRow,
+    mut after: MemberRow,
+) -> Result<Recorded<Empty>, Refusal> {
+    let same_roles = before.role_ids == after.role_ids;
+    if same_roles && before.public_metadata == after.public_metadata {
+        return Ok(organization.unchanged(Empty {}));
+    }
+    let tx = organization.tx;
+    after.updated_at = tx.now;
+    tx.sql.exec_exactly(
+        1,
+        &UPDATE,
+        &[
+            &tx.deployment.id(),
+            &organization.id,
+            &after.id,
+            &after.updated_at,
+            &after.public_metadata,
+        ],
+    )?;
+    for role in before
+        .role_ids
+        .iter()
+        .filter(|role| !after.role_ids.contains(role))
+    {
+        unlink(&organization, after.id, *role)?;
+    }
+    for role in after
+        .role_ids
+        .iter()
+        .filter(|role| !before.role_ids.contains(role))
+    {
+        link(&organization, after.id, *role)?;
+    }
+    let action = if same_roles {
+        Action::MemberUpdated
+    } else {
+        Action::MemberRolesUpdated
+    };
+    let (from, to): (MemberRecord<'_>, MemberRecord<'_>) = (before.record(), after.record());
+    let change = Change::updated(action, after.id.raw(), &from, &to)?;
+    organization.record(&change, Empty {})
+}
+
+/// Removes a member; the user stays.
+pub fn remove(
+    tx: &WriteTx<'_>,
+    organization: OrganizationId,
+    id: MemberId,
+    if_match: &IfMatch,
+) -> Result<Recorded<Empty>, Refusal> {
+    let mut organization = OrganizationWrite::open(tx, organization, if_match)?;
+    let row = load(&tx.read(), organization.id, id)?;
+    let deployment = tx.deployment.id();
+    tx.sql
+        .exec(&DELETE_LINKS, &[&deployment, &organization.id, &id])?;
+    tx.sql
+        .exec_exactly(1, &DELETE, &[&deployment, &organization.id, &id])?;
+    organization.member_count -= 1;
+    let change = Change::deleted(Action::MemberRemoved, id.raw(), &row.record())?;
+    organization.record(&change, Empty {})
+}
+
+/// Removes a user from every organization: each gets a revision and a ledger entry of its own, in the one
+/// transaction of the caller.
+pub(crate) fn remove_everywhere(tx: &WriteTx<'_>, user: UserId) -> Result<(), Refusal> {
+    let memberships = tx
+        .sql
+        .rows(&OF_USER, &[&tx.deployment.id(), &user], |row| {
+            Ok::<_, Refusal>((row.get::<OrganizationId>(0)?, row.get::<MemberId>(1)?))
+        })?;
+    for (organization, member) in memberships {
+        let _recorded = remove(tx, organization, member, &IfMatch::Any)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! Names, slugs, usernames, permissions.
+
+use guildhall_types::FieldError;
+use guildhall_types::limits::{
+    EXTERNAL_ID_CHARS_MAX, PERMISSION_CHARS_MAX, SLUG_CHARS_MAX, USERNAME_CHARS_MAX,
+};
+
+use super::fault;
+use super::text::{compose, deceives};
+
+/// A name of 1 to `chars_max` characters after trimming.
+pub(crate) fn name(raw: &str, field: &str, chars_max: usize) -> Result<String, FieldError> {
+    let name = compose(raw.trim());
+    if let Some(char) = name.chars().find(|char| deceives(*char)) {
+        return Err(invisible(field, char));
+    }
+    if (1..=chars_max).contains(&name.chars().count()) {
+        Ok(name)
+    } else {
+        Err(fault(field, format!("must be 1 to {chars_max} characters")))
+    }
+}
+
+/// A text of at most `chars_max` characters after trimming; lines and tabs are allowed.
+pub(crate) fn text(raw: &str, field: &str, chars_max: usize) -> Result<String, FieldError> {
+    let text = compose(raw.trim());
+    let layout = |char: &char| matches!(char, '\n' | '\r' | '\t');
+    if let Some(char) = text.chars().find(|char| deceives(*char) && !layout(char)) {
+        return Err(invisible(field, char));
+    }
+    if text.chars().count() <= chars_max {
+        Ok(text)
+    } else {
+        Err(fault(
+            field,
+            format!("must be at most {chars_max} characters"),
+        ))
+    }
+}
+
+fn invisible(field: &str, char: char) -> FieldError {
+    let message = format!(
+        "must not contain the invisible character U+{:04X}",
+        u32::from(char)
+    );
+    fault(field, message)
+}
+
+/// A readable name for addresses.
+pub(crate) fn slug(raw: &str) -> Result<String, FieldError> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if (1..=SLUG_CHARS_MAX).contains(&raw.len()) && raw.bytes().all(allowed) {
+        Ok(raw.to_owned())
+    } else {
+        let message = format!("must be 1 to {SLUG_CHARS_MAX} characters of `a-z`, `0-9` and `-`");
+        Err(fault("slug", message))
+    }
+}
+
+/// A name to sign in with. ASCII only: it is typed, and must not have a look-alike.
+pub(crate) fn username(raw: &str) -> Result<String, FieldError> {
+    let name = raw.trim();
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if (1..=USERNAME_CHARS_MAX).contains(&name.len()) && name.bytes().all(allowed) {
+        Ok(name.to_owned())
+    } else {
+        let message = format!(
+            "must be 1 to {USERNAME_CHARS_MAX} characters of `A-Z`, `a-z`, `0-9`, `_` and `-`"
+        );
+        Err(fault("username", message))
+    }
+}
+
+/// The id that another system uses.
+pub(crate) fn external_id(raw: &str) -> Result<String, FieldError> {
+    name(raw, "external_id", EXTERNAL_ID_CHARS_MAX)
+}
+
+/// One permission: visible characters, compared exactly as they are.
+pub(crate) fn permission(raw: &str) -> Result<String, FieldError> {
+    let visible = |char: char| !char.is_whitespace() && !deceives(char);
+    let permission = compose(raw);
+    if (1..=PERMISSION_CHARS_MAX).contains(&permission.chars().count())
+        && permission.chars().all(visible)
+    {
+        Ok(permission)
+    } else {
+        let message =
+            format!("must be 1 to {PERMISSION_CHARS_MAX} visible characters, without spaces");
+        Err(fault("permissions", message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_trimmed_composed_and_visible() {
+        assert_eq!(
+            name("\u{3000} E\u{301}cole \n", "name", 200).unwrap(),
+            "École"
+        );
+        assert_eq!(name("日本 & Söhne", "name", 200).unwrap(), "日本 & Söhne");
+        for raw in [
+            "",
+            "  ",
+            "a\0b",
+            "a\u{202e}b",
+            "a\u{200b}",
+            "a\nb",
+            &"x".repeat(201),
+        ] {
+            assert!(name(raw, "name", 200).is_err(), "{raw:?}");
+        }
+        assert_eq!(
+            name("a\u{200b}", "name", 200).unwrap_err().message,
+            "must not contain the invisible character U+200B"
+        );
+        assert_eq!(
+            name("", "name", 200).unwrap_err().message,
+            "must be 1 to 200 characters"
+        );
+    }
+
+    #[test]
+    fn a_description_has_lines() {
+        assert_eq!(
+            text(" two\nlines\t ", "description", 20).unwrap(),
+            "two\nlines"
+        );
+        assert_eq!(text("", "description", 20).unwrap(), "");
+        assert!(
+            text("a\0", "description", 20).is_err()
+                && text(&"x".repeat(21), "description", 20).is_err()
+        );
+    }
+
+    #[test]
+    fn slugs_and_usernames_are_plain() {
+        assert!(slug("acme-2").is_ok() && slug("-").is_ok() && slug(&"a".repeat(64)).is_ok());
+        for raw in ["", "Acme", "a_b", "a b", "é", &"a".repeat(65)] {
+            assert!(slug(raw).is_err(), "{raw:?}");
+        }
+        assert_eq!(username(" Ava_S-1 ").unwrap(), "Ava_S-1");
+        assert!(username("ava stone").is_err() && username("аva").is_err());
+    }
+
+    #[test]
+    fn a_permission_has_no_spaces() {
+        assert_eq!(permission("documents:read").unwrap(), "documents:read");
+        assert_eq!(permission("文書:読む").unwrap(), "文書:読む");
+        for raw in ["", " a", "a b", "a\u{a0}b", "a\u{200d}", &"x".repeat(129)] {
+            assert!(permission(raw).is_err(), "{raw:?}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The rules, called as the doors call them, on a real database.
+
+#[cfg(test)]
+mod members;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod statements;
+#[cfg(test)]
+mod users;
+#[cfg(test)]
+mod world;

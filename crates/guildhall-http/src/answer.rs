@@ -1,0 +1,107 @@
+//! What a handler answers: the object, and the headers that say at which revision it holds.
+
+use axum::Json;
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use guildhall_core::{Answer, Refusal, Written};
+use guildhall_types::{ErrorCode, Revision};
+use serde::Serialize;
+
+use crate::change::tags;
+use crate::problem::ProblemResponse;
+
+/// The revision at which an answer holds: `<stream id>@<number>`.
+pub(crate) const GUILDHALL_REVISION: HeaderName = HeaderName::from_static("guildhall-revision");
+
+/// Says that the answer was given before, under the same `Idempotency-Key`.
+pub(crate) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// Seconds after which a refusal for lack of room may be tried again.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// The answer of a change.
+#[derive(Debug)]
+pub(crate) struct Changed<T>(pub(crate) Written<T>);
+
+/// One object that was read.
+#[derive(Debug)]
+pub(crate) struct Single<T> {
+    pub(crate) object: T,
+    pub(crate) revision: Revision,
+}
+
+impl<T: Serialize> IntoResponse for Changed<T> {
+    fn into_response(self) -> Response {
+        let Written { answer, revision } = self.0;
+        let mut response = match answer {
+            Answer::Fresh(answer) => Json(answer).into_response(),
+            Answer::Replayed(text) => {
+                let mut response = Body::from(text).into_response();
+                let json = HeaderValue::from_static("application/json");
+                response.headers_mut().insert(header::CONTENT_TYPE, json);
+                let replayed = HeaderValue::from_static("true");
+                response.headers_mut().insert(IDEMPOTENT_REPLAYED, replayed);
+                response
+            }
+        };
+        response.headers_mut().extend(revision_headers(revision));
+        response
+    }
+}
+
+impl<T: Serialize> Single<T> {
+    /// The object; or only the word that the caller has it already (`If-None-Match`, RFC 9110, section 13.1.2).
+    pub(crate) fn unless_known(self, headers: &HeaderMap) -> Response {
+        let tag = entity_tag(self.revision);
+        let known = tags(headers, &header::IF_NONE_MATCH)
+            .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag);
+        let mut response = if known {
+            StatusCode::NOT_MODIFIED.into_response()
+        } else {
+            Json(self.object).into_response()
+        };
+        response
+            .headers_mut()
+            .extend(revision_headers(self.revision));
+        response
+    }
+}
+
+fn entity_tag(revision: Revision) -> String {
+    format!("\"{revision}\"")
+}
+
+fn revision_headers(revision: Revision) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let texts = [
+        (header::ETAG, entity_tag(revision)),
+        (GUILDHALL_REVISION, revision.to_string()),
+    ];
+    for (name, text) in texts {
+        if let Ok(value) = HeaderValue::try_from(text) {
+            headers.insert(name, value);
+        }
+    }
+    headers
+}
+
+impl From<Refusal> for ProblemResponse {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Refused(refused) => {
+                let problem = Self::new(refused.code, refused.message).with_fields(refused.fields);
+                match refused.code {
+                    ErrorCode::Overloaded | ErrorCode::StorageUnavailable => {
+                        problem.with_retry_after_seconds(RETRY_AFTER_SECONDS)
+                    }
+                    _ => problem,
+                }
+            }
+            Refusal::Failed(failure) => {
+                tracing::error!(cause = failure.chain(), "a request failed");
+                ErrorCode::Internal.into()
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! JSON bodies.
+
+use axum::http::{HeaderMap, header};
+use bytes::Bytes;
+use guildhall_types::limits::JSON_DEPTH_MAX;
+use guildhall_types::{ErrorCode, json};
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use crate::change::{Content, invalid_field};
+use crate::problem::ProblemResponse;
+
+/// A body of JSON; fields that the route does not know are ignored.
+#[derive(Clone, Debug)]
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send> Content for Json<T> {
+    async fn read(
+        headers: &HeaderMap,
+        body: Bytes,
+        hash: &mut Sha256,
+    ) -> Result<Self, ProblemResponse> {
+        if !is_json(headers) {
+            let message = "send the body as `content-type: application/json`";
+            return Err(ProblemResponse::new(
+                ErrorCode::UnsupportedMediaType,
+                message,
+            ));
+        }
+        hash.update(&body);
+        parse(&body).map(Self)
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let declared = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = declared
+        .and_then(|value| value.split(';').next())
+        .unwrap_or_default()
+        .trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ProblemResponse> {
+    let malformed = |message: String| ProblemResponse::new(ErrorCode::MalformedBody, message);
+    let text =
+        std::str::from_utf8(body).map_err(|_| malformed("the body is not UTF-8".to_owned()))?;
+    if json::depth(text) > JSON_DEPTH_MAX {
+        let message = format!("the body may be nested at most {JSON_DEPTH_MAX} levels deep");
+        return Err(malformed(message));
+    }
+    let mut source = serde_json::Deserializer::from_str(text);
+    let value = serde_path_to_error::deserialize(&mut source).map_err(|error| {
+        let path = error.path().to_string();
+        let error = error.into_inner();
+        if error.is_data() {
+            misfit(&path, &error)
+        } else {
+            malformed(syntax(&error))
+        }
+    })?;
+    source.end().map_err(|error| malformed(syntax(&error)))?;
+    Ok(value)
+}
+
+fn syntax(error: &serde_json::Error) -> String {
+    format!(
+        "the body is not valid JSON at line {}, column {}",
+        error.line(),
+        error.column()
+    )
+}
+
+/// Well-formed JSON of another shape: the field, and what is wrong with it in the words of the parser.
+fn misfit(path: &str, error: &serde_json::Error) -> ProblemResponse {
+    let text = error.to_string();
+    let reason = text
+        .rsplit_once(" at line ")
+        .map_or(text.as_str(), |(reason, _)| reason);
+    if let Some(field) = reason
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.strip_suffix('`'))
+    {
+        return invalid_field(field, "is missing");
+    }
+    let field = if path == "." { "body" } else { path };
+    invalid_field(field, format!("has the wrong type or value: {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use guildhall_types::members::AddMember;
+
+    fn refusal(body: &str) -> ProblemResponse {
+        parse::<AddMember>(body.as_bytes()).unwrap_err()
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        assert_eq!(refusal("{").code(), ErrorCode::MalformedBody);
+        assert_eq!(refusal("{} x").code(), ErrorCode::InvalidRequest);
+        assert_eq!(refusal("{}").message(), "`user_id` is missing");
+        assert!(
+            refusal(r#"{"user_id": true}"#)
+                .message()
+                .starts_with("`user_id` has the wrong type")
+        );
+        assert!(
+            refusal(r#"{"user_id": "7", "role_ids": ["1", {}]}"#)
+                .message()
+                .starts_with("`role_ids[1]`")
+        );
+        assert_eq!(
+            refusal(&"[".repeat(100_000)).code(),
+            ErrorCode::MalformedBody
+        );
+    }
+}

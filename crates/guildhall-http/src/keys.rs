@@ -1,0 +1,209 @@
+//! Who calls: the API key in front of every route of the API.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use governor::clock::{Clock as _, DefaultClock};
+use governor::middleware::StateInformationMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+use guildhall_core::keys::{self, Authenticated};
+use guildhall_core::{Guildhall, Refusal};
+use guildhall_types::ErrorCode;
+use guildhall_types::ids::KeyId;
+
+use crate::app::App;
+use crate::change::Caller;
+use crate::problem::ProblemResponse;
+
+/// How long a key is believed without a look at the database. A key that was revoked, on this server or by the
+/// command line beside it, is refused after this time at the latest.
+const BELIEVED_FOR: Duration = Duration::from_millis(500);
+
+/// Keys that are remembered; a deployment has a handful.
+const REMEMBERED_MAX: usize = 10_000;
+
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+type Limiter = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>;
+
+/// The keys that were seen lately, and how much each has asked for.
+#[derive(Debug)]
+pub struct Keys {
+    seen: RwLock<HashMap<[u8; 32], Seen>>,
+    limiters: RwLock<HashMap<KeyId, Arc<Limiter>>>,
+    requests_a_minute: Option<NonZeroU32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    key: Authenticated,
+    at: Instant,
+}
+
+impl Keys {
+    /// `requests_a_minute` bounds what each key may ask for; `None` is no bound.
+    pub fn new(requests_a_minute: Option<NonZeroU32>) -> Self {
+        Self {
+            seen: RwLock::default(),
+            limiters: RwLock::default(),
+            requests_a_minute,
+        }
+    }
+
+    fn authenticate(
+        &self,
+        guildhall: &Guildhall,
+        headers: &HeaderMap,
+    ) -> Result<Authenticated, Refusal> {
+        let unauthenticated = || {
+            let message = "send an API key of this server as `Authorization: Bearer ghk_…`; \
+                `guildhall key create` makes one";
+            Refusal::new(ErrorCode::Unauthenticated, message)
+        };
+        let hash = bearer(headers)
+            .and_then(keys::hash)
+            .ok_or_else(unauthenticated)?;
+        let seen = self
+            .seen
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&hash)
+            .copied();
+        let expired =
+            |key: &Authenticated| key.expires_at.is_some_and(|end| guildhall.now() >= end);
+        if let Some(Seen { key, at }) = seen
+            && at.elapsed() < BELIEVED_FOR
+            && !expired(&key)
+        {
+            return Ok(key);
+        }
+        let found = keys::authenticate(guildhall, &hash);
+        let mut remembered = self.seen.write().unwrap_or_else(PoisonError::into_inner);
+        match found {
+            Ok(key) => {
+                if remembered.len() >= REMEMBERED_MAX {
+                    remembered.clear();
+                }
+                remembered.insert(
+                    hash,
+                    Seen {
+                        key,
+                        at: Instant::now(),
+                    },
+                );
+                Ok(key)
+            }
+            Err(refusal) => {
+                remembered.remove(&hash);
+                match refusal.code() {
+                    Some(ErrorCode::Unauthenticated) => Err(unauthenticated()),
+                    _ => Err(refusal),
+                }
+            }
+        }
+    }
+
+    /// Counts one request of the key; tells how the answer shows it.
+    fn count(&self, key: KeyId) -> Result<Option<HeaderMap>, ProblemResponse> {
+        let Some(quota) = self.requests_a_minute else {
+            return Ok(None);
+        };
+        let limiter = self.limiter(key, quota);
+        match limiter.check() {
+            Ok(state) => Ok(Some(rate_headers(
+                quota,
+                state.remaining_burst_capacity(),
+                0,
+            ))),
+            Err(not_until) => {
+                let wait = not_until.wait_time_from(DefaultClock::default().now());
+                let seconds = u32::try_from(wait.as_secs())
+                    .unwrap_or(u32::MAX)
+                    .saturating_add(1);
+                let message = format!(
+                    "an API key may make {quota} requests a minute; try again in {seconds} s"
+                );
+                let mut problem = ProblemResponse::new(ErrorCode::RateLimited, message)
+                    .with_retry_after_seconds(seconds);
+                for (name, value) in &rate_headers(quota, 0, seconds) {
+                    problem = problem.with_header(name.clone(), value.clone());
+                }
+                Err(problem)
+            }
+        }
+    }
+
+    fn limiter(&self, key: KeyId, quota: NonZeroU32) -> Arc<Limiter> {
+        let known = self
+            .limiters
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&key)
+            .cloned();
+        known.unwrap_or_else(|| {
+            let mut limiters = self
+                .limiters
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            let fresh = || {
+                let limiter = RateLimiter::direct(Quota::per_minute(quota));
+                Arc::new(limiter.with_middleware())
+            };
+            Arc::clone(limiters.entry(key).or_insert_with(fresh))
+        })
+    }
+}
+
+/// The headers of draft-ietf-httpapi-ratelimit-headers.
+fn rate_headers(quota: NonZeroU32, remaining: u32, reset_seconds: u32) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let policy = format!("\"key\";q={quota};w=60");
+    let state = format!("\"key\";r={remaining};t={reset_seconds}");
+    for (name, text) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, state)] {
+        if let Ok(value) = HeaderValue::try_from(text) {
+            headers.insert(name, value);
+        }
+    }
+    headers
+}
+
+/// The secret of the one `Authorization: Bearer` header; the scheme is not sensitive to case (RFC 9110, section 11.1).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut sent = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (sent.next(), sent.next()) else {
+        return None;
+    };
+    let (scheme, secret) = value.to_str().ok()?.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| secret.trim_start())
+}
+
+/// The layer in front of every route of the API: no valid key, no entry.
+pub(crate) async fn require(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let key = match app.keys.authenticate(&app.guildhall, request.headers()) {
+        Ok(key) => key,
+        Err(refusal) => return ProblemResponse::from(refusal).into_response(),
+    };
+    let headers = match app.keys.count(key.key) {
+        Ok(headers) => headers,
+        Err(problem) => return problem.into_response(),
+    };
+    request.extensions_mut().insert(Caller {
+        deployment: key.deployment,
+        scope: key.scope,
+    });
+    let mut response = next.run(request).await;
+    if let Some(headers) = headers {
+        response.headers_mut().extend(headers);
+    }
+    response
+}

@@ -1,0 +1,107 @@
+//! Query strings. Parameters that a route does not know are ignored (wire contract, section 1.3).
+
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+use guildhall_core::{Order, PageLimits, PageRequest};
+use guildhall_types::ErrorCode;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
+
+use crate::change::invalid_field;
+use crate::problem::ProblemResponse;
+
+/// The query string of a list.
+#[derive(Clone, Debug)]
+pub(crate) struct ListQuery<F> {
+    pub(crate) paging: Paging,
+    pub(crate) filter: F,
+}
+
+/// What every list takes.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Paging {
+    /// How many items a page has; a larger number than the list allows is cut.
+    #[param(value_type = Option<u64>, minimum = 1)]
+    limit: Option<String>,
+    /// How many items to skip. Far into a list, `cursor` is the faster way.
+    #[param(value_type = Option<u64>, minimum = 0, maximum = 10_000_000)]
+    offset: Option<String>,
+    /// Where the page before ended: its `next_cursor`. Cannot be combined with `offset`.
+    cursor: Option<String>,
+    /// What the list is ordered by; an unknown word stands for `created_at`.
+    pub(crate) sort_key: Option<String>,
+    /// `asc` or `desc`, which is the default.
+    pub(crate) sort_order: Option<String>,
+}
+
+impl Paging {
+    /// The page that is asked for.
+    pub(crate) fn request(&self, limits: PageLimits) -> Result<PageRequest, ProblemResponse> {
+        let ascending = self
+            .sort_order
+            .as_deref()
+            .is_some_and(|order| order.eq_ignore_ascii_case("asc"));
+        let order = if ascending {
+            Order::Ascending
+        } else {
+            Order::Descending
+        };
+        let (limit, offset) = (
+            number("limit", self.limit.as_deref())?,
+            number("offset", self.offset.as_deref())?,
+        );
+        let cursor = self.cursor.clone().filter(|cursor| !cursor.is_empty());
+        Ok(PageRequest::new(limits, limit, offset, cursor, order)?)
+    }
+}
+
+/// A whole number; blank is absent, and one too large for 64 bits is the largest.
+fn number(field: &str, raw: Option<&str>) -> Result<Option<i64>, ProblemResponse> {
+    let Some(text) = raw.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    match text.parse::<i64>() {
+        Ok(number) => Ok(Some(number)),
+        Err(error) if *error.kind() == std::num::IntErrorKind::PosOverflow => Ok(Some(i64::MAX)),
+        Err(_) => Err(invalid_field(field, "must be a whole number")),
+    }
+}
+
+/// An id in a query string; blank is absent.
+pub(crate) fn id<Id: std::str::FromStr<Err: std::fmt::Display>>(
+    field: &str,
+    raw: Option<&str>,
+) -> Result<Option<Id>, ProblemResponse> {
+    let Some(text) = raw.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    text.parse()
+        .map(Some)
+        .map_err(|error: Id::Err| invalid_field(field, error.to_string()))
+}
+
+impl<S: Send + Sync, F: DeserializeOwned + Send> FromRequestParts<S> for ListQuery<F> {
+    type Rejection = ProblemResponse;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ProblemResponse> {
+        let malformed = || {
+            let message =
+                "the query string is not valid: each parameter may be there once, in UTF-8";
+            ProblemResponse::new(ErrorCode::InvalidRequest, message)
+        };
+        // PostgreSQL cannot hold U+0000 in a text.
+        if parts.uri.query().is_some_and(|query| query.contains("%00")) {
+            let message = "the query string must not contain the character U+0000";
+            return Err(ProblemResponse::new(ErrorCode::InvalidRequest, message));
+        }
+        let paging = Query::<Paging>::from_request_parts(parts, state).await;
+        let filter = Query::<F>::from_request_parts(parts, state).await;
+        let (Query(paging), Query(filter)) = (
+            paging.map_err(|_| malformed())?,
+            filter.map_err(|_| malformed())?,
+        );
+        Ok(Self { paging, filter })
+    }
+}

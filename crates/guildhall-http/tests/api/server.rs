@@ -1,0 +1,201 @@
+//! A server on a port of its own, with a conscience: when a test ends it, it must have kept every invariant.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use guildhall_core::ambient::{SystemClock, SystemRng};
+use guildhall_core::keys::{self, CreateKey};
+use guildhall_core::{DATABASE_FILE, Guildhall, Settings, Slot, deployments};
+use guildhall_http::app::App;
+use guildhall_http::keys::Keys;
+use guildhall_http::metrics::{BuildInfo, Metrics};
+use guildhall_http::request_id::RequestIds;
+use guildhall_http::routes;
+use guildhall_http::server::{Server as HttpServer, ServerOptions};
+use guildhall_http::shell::{self, ShellOptions};
+use guildhall_types::Timestamp;
+use guildhall_types::keys::KeyScope;
+use hyper::HeaderMap;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::client::{Caller, id};
+
+/// A running server.
+pub(crate) struct Server {
+    pub(crate) guildhall: Guildhall,
+    address: std::net::SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    running: Option<JoinHandle<()>>,
+    _directory: tempfile::TempDir,
+}
+
+impl Server {
+    /// A server with the deployment `default`.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// A server whose keys may make this many requests a minute.
+    pub(crate) async fn start_with(requests_a_minute: Option<NonZeroU32>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let guildhall = Guildhall::open(Settings {
+            path: directory.path().join(DATABASE_FILE),
+            slot: Slot::Server,
+            public_url: "http://guildhall.test".to_owned(),
+            clock: Arc::new(SystemClock),
+            rng: Arc::new(SystemRng),
+            fatal: |error| panic!("the disk failed: {error}"),
+        })
+        .unwrap();
+        deployments::create(&guildhall, "default").await.unwrap();
+        let build = BuildInfo {
+            version: "test".to_owned(),
+            commit: "unknown".to_owned(),
+            started_at_seconds: 0.0,
+        };
+        let metrics = Metrics::new(&build);
+        let app = App::new(
+            guildhall.clone(),
+            Keys::new(requests_a_minute),
+            metrics.clone(),
+        );
+        let counter = AtomicU64::new(0);
+        let ids =
+            RequestIds::new(move || format!("test-{}", counter.fetch_add(1, Ordering::Relaxed)));
+        let router = shell::wrap(
+            routes::router(app),
+            ShellOptions::default(),
+            metrics.clone(),
+            ids,
+        );
+        let options = ServerOptions::new("127.0.0.1:0".parse().unwrap());
+        let server = HttpServer::bind(options).await.unwrap();
+        let address = server.local_address();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let running = tokio::spawn(server.serve(router, metrics, async move {
+            let _ended = stopped.await;
+        }));
+        Self {
+            guildhall,
+            address,
+            stop: Some(stop),
+            running: Some(running),
+            _directory: directory,
+        }
+    }
+
+    /// A caller without a key.
+    pub(crate) fn stranger(&self) -> Caller {
+        Caller {
+            address: self.address,
+            secret: None,
+            headers: HeaderMap::new(),
+        }
+    }
+
+    /// A caller with a full key of the deployment `default`.
+    pub(crate) async fn backend(&self) -> Caller {
+        self.caller("default", KeyScope::Full, None).await
+    }
+
+    /// A caller with a full key of another, new deployment.
+    pub(crate) async fn neighbour(&self) -> Caller {
+        deployments::create(&self.guildhall, "neighbour")
+            .await
+            .unwrap();
+        self.caller("neighbour", KeyScope::Full, None).await
+    }
+
+    /// A caller with a fresh key.
+    pub(crate) async fn caller(
+        &self,
+        deployment: &str,
+        scope: KeyScope,
+        expires_at: Option<Timestamp>,
+    ) -> Caller {
+        let deployment = deployments::operator(&self.guildhall, deployment).unwrap();
+        let command = CreateKey::check("test", scope, expires_at).unwrap();
+        let (_, secret) = keys::create(&self.guildhall, deployment, command)
+            .await
+            .unwrap();
+        Caller {
+            secret: Some(secret.expose().to_owned()),
+            ..self.stranger()
+        }
+    }
+
+    /// Everything that the database holds but its counters of requests, in canonical form.
+    pub(crate) fn export(&self) -> String {
+        let mut bytes = Vec::new();
+        guildhall_core::export::export(&self.guildhall, &mut bytes).unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    /// Ends the server and looks at what it leaves behind.
+    pub(crate) async fn finish(mut self) {
+        drop(self.stop.take());
+        self.running.take().unwrap().await.unwrap();
+        let report = guildhall_core::verify::verify(&self.guildhall, |_| {}).unwrap();
+        assert!(report.findings.is_empty(), "{:#?}", report.findings);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let forgotten = self.running.is_some() && !std::thread::panicking();
+        assert!(!forgotten, "the test must end with `server.finish()`");
+    }
+}
+
+/// An organization with two members and two roles of its own, and everything's ids.
+#[derive(Clone, Debug)]
+pub(crate) struct Acme {
+    pub(crate) organization: String,
+    pub(crate) members: [String; 2],
+    pub(crate) users: [String; 2],
+    pub(crate) roles: [String; 2],
+    /// A user who is not a member.
+    pub(crate) outsider: String,
+}
+
+impl Acme {
+    pub(crate) async fn create(caller: &Caller) -> Self {
+        let organization = id(&caller
+            .post_form("/organizations", &[("name", "Acme")])
+            .await
+            .ok());
+        let outsider = id(&caller
+            .post_form("/users", &[("first_name", "Olaf")])
+            .await
+            .ok());
+        let (members, users, roles) = Default::default();
+        let mut acme = Self {
+            organization,
+            members,
+            users,
+            roles,
+            outsider,
+        };
+        for (index, name) in ["Editor", "Billing"].into_iter().enumerate() {
+            let body = serde_json::json!({ "name": name, "permissions": ["documents:read"] });
+            acme.roles[index] = id(&caller.post(&acme.path("/roles"), body).await.ok());
+        }
+        for (index, name) in ["Ava", "Émile"].into_iter().enumerate() {
+            acme.users[index] = id(&caller
+                .post_form("/users", &[("first_name", name)])
+                .await
+                .ok());
+            let body =
+                serde_json::json!({ "user_id": acme.users[index], "role_ids": [acme.roles[0]] });
+            acme.members[index] = id(&caller.post(&acme.path("/members"), body).await.ok());
+        }
+        acme
+    }
+
+    /// A path below the organization.
+    pub(crate) fn path(&self, rest: &str) -> String {
+        format!("/organizations/{}{rest}", self.organization)
+    }
+}

@@ -27,11 +27,12 @@ const SLOT_BITS: u32 = 4;
 const COUNTER_BITS: u32 = 8;
 const COUNTER_MAX: i64 = (1 << COUNTER_BITS) - 1;
 
-/// How far ahead the reservation is moved: what a restart may skip.
-const RESERVE_MILLIS: i64 = 10_000;
+/// How far ahead the reservation is moved: what a restart may skip, and so how far the ids of the command line may run
+/// ahead of those of the server.
+const RESERVE_MILLIS: i64 = 1_000;
 
 /// How much of it must be left before a group of commands begins.
-const RESERVE_LEFT_MIN_MILLIS: i64 = 5_000;
+const RESERVE_LEFT_MIN_MILLIS: i64 = 500;
 
 /// Who gives out ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +86,8 @@ impl IdGenerator {
     /// The next id.
     pub(crate) fn next<Id>(&self, make: fn(i64) -> Result<Id, InvalidId>) -> Result<Id, Refusal> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = millis(self.clock.now());
+        // A group of commands that outlives its reservation gets ids that lag behind the clock.
+        let now = millis(self.clock.now()).min(state.reserved_until - 1);
         if now > state.millis {
             (state.millis, state.counter) = (now, 0);
         } else if state.counter < COUNTER_MAX {
@@ -204,8 +206,11 @@ mod tests {
         ));
         let ids = generator(&clock);
         ids.state.lock().unwrap().reserved_until = millis(clock.now()) + 1;
-        assert!(ids.next(UserId::new).is_ok());
         clock.advance_seconds(1);
+        let reserved = (millis(clock.now()) - 1_000 + 1) << (SLOT_BITS + COUNTER_BITS);
+        for _ in 0..=COUNTER_MAX {
+            assert!(ids.next(UserId::new).unwrap().raw() < reserved);
+        }
         assert!(ids.next(UserId::new).is_err());
     }
 }

@@ -19,9 +19,10 @@ use crate::scope::{OrganizationRead, OrganizationWrite, ReadTx, Recorded, WriteT
 const DEPLOYMENT_SCOPE: i64 = 0;
 
 statements! {
-    // An organization sees the deployment's roles and its own; ids only grow, so that their order is that of creation.
+    // An organization sees the deployment's roles and its own. The deployment's may be made by another process, whose ids
+    // can run ahead: here the order of creation is that of the time.
     ALL = "SELECT id, created_at, updated_at, name, permissions, scope FROM organization_roles
-        WHERE deployment_id = ?1 AND scope IN (0, ?2) ORDER BY id";
+        WHERE deployment_id = ?1 AND scope IN (0, ?2) ORDER BY created_at, id";
     FIND = "SELECT id, created_at, updated_at, name, permissions, scope FROM organization_roles
         WHERE deployment_id = ?1 AND scope IN (0, ?2) AND id = ?3";
     INSERT = "INSERT INTO organization_roles (deployment_id, scope, id, organization_id, created_at, updated_at,
@@ -189,7 +190,7 @@ impl Lookup {
             self.0.insert(key, role.clone());
             roles.push(role);
         }
-        roles.sort_unstable_by_key(|role| role.id);
+        roles.sort_unstable_by_key(|role| (role.created_at, role.id));
         Ok(roles)
     }
 }

@@ -53,7 +53,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ProblemResponse> {
     }
     let mut source = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut source).map_err(|error| {
-        let path = error.path().to_string();
+        let path = dotted(&error.path().to_string());
         let error = error.into_inner();
         if error.is_data() {
             misfit(&path, &error)
@@ -63,6 +63,11 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ProblemResponse> {
     })?;
     source.end().map_err(|error| malformed(syntax(&error)))?;
     Ok(value)
+}
+
+/// The path of a field as all errors write it: `role_ids.1` for `role_ids.1`.
+fn dotted(path: &str) -> String {
+    path.replace('[', ".").replace(']', "")
 }
 
 fn syntax(error: &serde_json::Error) -> String {
@@ -111,7 +116,7 @@ mod tests {
         assert!(
             refusal(r#"{"user_id": "7", "role_ids": ["1", {}]}"#)
                 .message()
-                .starts_with("`role_ids[1]`")
+                .starts_with("`role_ids.1`")
         );
         assert_eq!(
             refusal(&"[".repeat(100_000)).code(),

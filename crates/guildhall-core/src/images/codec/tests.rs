@@ -15,6 +15,7 @@ use super::{InvalidImage, StoredImage, normalise_image};
 
 const RED: Rgba<u8> = Rgba([255, 0, 0, 255]);
 const BLUE: Rgba<u8> = Rgba([0, 0, 255, 255]);
+const INK: Rgba<u8> = Rgba([200, 100, 50, 255]);
 const CLEAR: Rgba<u8> = Rgba([0, 0, 0, 0]);
 
 /// A disc on a transparent ground, as logos often are.
@@ -24,7 +25,7 @@ fn logo(width: u32, height: u32) -> RgbaImage {
             f64::from(x) / f64::from(width) - 0.5,
             f64::from(y) / f64::from(height) - 0.5,
         );
-        if x * x + y * y < 0.2 { RED } else { CLEAR }
+        if x * x + y * y < 0.2 { INK } else { CLEAR }
     })
 }
 
@@ -125,16 +126,16 @@ fn a_large_image_is_scaled_down_in_proportion_and_a_small_one_never_up() {
 #[test]
 fn the_color_of_invisible_pixels_leaves_no_fringe() {
     let scaled = decoded(&normalise_image(&file(logo(700, 700), ImageFormat::Png)).unwrap());
-    assert!(
-        scaled.pixels().any(|pixel| (1..255).contains(&pixel.0[3])),
-        "the edge is soft"
-    );
+    let mut soft_pixels = 0;
     for &Rgba([red, green, blue, alpha]) in scaled.pixels() {
-        assert!(
-            alpha == 0 || (red, green, blue) == (255, 0, 0),
-            "{red} {green} {blue} {alpha}"
-        );
+        // The filter sharpens edges a little.
+        let is_ink = [(red, INK.0[0]), (green, INK.0[1]), (blue, INK.0[2])]
+            .iter()
+            .all(|(seen, ink)| seen.abs_diff(*ink) < 16);
+        assert!(alpha == 0 || is_ink, "{red} {green} {blue} {alpha}");
+        soft_pixels += u32::from(alpha != 0 && alpha != 255);
     }
+    assert!(soft_pixels > 100, "the edge is soft");
 }
 
 #[test]

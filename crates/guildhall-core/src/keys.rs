@@ -24,9 +24,9 @@ statements! {
     INSERT = "INSERT INTO api_keys
           (deployment_id, id, name, scope, secret_hash, hint, created_at, expires_at, revoked_at)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL)";
-    LIST = "SELECT id, name, scope, hint, created_at, expires_at, revoked_at FROM api_keys
+    LIST = "SELECT id, name, scope, hint, created_at, expires_at, revoked_at, secret_hash FROM api_keys
         WHERE deployment_id = ?1 ORDER BY id";
-    FIND = "SELECT id, name, scope, hint, created_at, expires_at, revoked_at FROM api_keys
+    FIND = "SELECT id, name, scope, hint, created_at, expires_at, revoked_at, secret_hash FROM api_keys
         WHERE deployment_id = ?1 AND id = ?2";
     REVOKE = "UPDATE api_keys SET revoked_at = ?3 WHERE deployment_id = ?1 AND id = ?2 AND revoked_at IS NULL";
     AUTHENTICATE = "SELECT deployment_id, id, scope, expires_at, revoked_at FROM api_keys WHERE secret_hash = ?1";
@@ -142,7 +142,14 @@ impl CreateKey {
     }
 }
 
-/// A key as the ledger keeps it.
+/// A key as it stands in its table.
+#[derive(Clone, Debug)]
+pub(crate) struct StoredKey {
+    pub(crate) key: ApiKey,
+    secret_hash: Hash,
+}
+
+/// A key as the ledger keeps it: with the hash of its secret, so that nobody can put another in its place unseen.
 #[derive(Debug, Serialize)]
 pub(crate) struct KeyRecord<'a> {
     name: &'a str,
@@ -151,17 +158,21 @@ pub(crate) struct KeyRecord<'a> {
     created_at: Timestamp,
     expires_at: Option<Timestamp>,
     revoked_at: Option<Timestamp>,
+    secret_hash: String,
 }
 
-/// What the ledger keeps of a key.
-pub(crate) fn record(key: &ApiKey) -> KeyRecord<'_> {
-    KeyRecord {
-        name: &key.name,
-        scope: key.scope,
-        hint: &key.hint,
-        created_at: key.created_at,
-        expires_at: key.expires_at,
-        revoked_at: key.revoked_at,
+impl StoredKey {
+    /// What the ledger keeps of it.
+    pub(crate) fn record(&self) -> KeyRecord<'_> {
+        KeyRecord {
+            name: &self.key.name,
+            scope: self.key.scope,
+            hint: &self.key.hint,
+            created_at: self.key.created_at,
+            expires_at: self.key.expires_at,
+            revoked_at: self.key.revoked_at,
+            secret_hash: hex::encode(self.secret_hash),
+        }
     }
 }
 
@@ -174,11 +185,7 @@ pub async fn create(
     let secret = Secret::generate(guildhall.inner.rng.as_ref())?;
     let (hash, hint) = (stored_hash(&secret), secret.hint().to_owned());
     let key = guildhall
-        .operate(deployment, move |tx| {
-            let key = insert(tx, &command, &hash, &hint)?;
-            let change = Change::created(Action::KeyCreated, key.id.raw(), &record(&key))?;
-            DeploymentWrite::open(tx)?.record(&change, key)
-        })
+        .operate(deployment, move |tx| insert(tx, &command, hash, &hint))
         .await?;
     Ok((key, secret))
 }
@@ -210,9 +217,7 @@ pub async fn rotate(
                 scope: old.scope,
                 expires_at: old.expires_at,
             };
-            let key = insert(tx, &command, &hash, &hint)?;
-            let change = Change::created(Action::KeyCreated, key.id.raw(), &record(&key))?;
-            DeploymentWrite::open(tx)?.record(&change, key)
+            insert(tx, &command, hash, &hint)
         })
         .await?;
     Ok((key, secret))
@@ -220,6 +225,11 @@ pub async fn rotate(
 
 /// Every key of the deployment, oldest first, revoked ones too.
 pub fn list(tx: &ReadTx<'_>) -> Result<Vec<ApiKey>, Refusal> {
+    Ok(stored(tx)?.into_iter().map(|stored| stored.key).collect())
+}
+
+/// Every key of the deployment as it stands in its table.
+pub(crate) fn stored(tx: &ReadTx<'_>) -> Result<Vec<StoredKey>, Refusal> {
     tx.sql.rows(&LIST, &[&tx.deployment.id()], read)
 }
 
@@ -230,9 +240,10 @@ fn stored_hash(secret: &Secret) -> Hash {
 fn insert(
     tx: &WriteTx<'_>,
     command: &CreateKey,
-    hash: &Hash,
+    secret_hash: Hash,
     hint: &str,
-) -> Result<ApiKey, Refusal> {
+) -> Result<Recorded<ApiKey>, Refusal> {
+    let deployment = DeploymentWrite::open(tx)?;
     let key = ApiKey {
         id: tx.ids.next(KeyId::new)?,
         name: command.name.clone(),
@@ -250,13 +261,15 @@ fn insert(
             &key.id,
             &key.name,
             &key.scope.word(),
-            hash,
+            &secret_hash,
             &key.hint,
             &key.created_at,
             &key.expires_at,
         ],
     )?;
-    Ok(key)
+    let stored = StoredKey { key, secret_hash };
+    let change = Change::created(Action::KeyCreated, stored.key.id.raw(), &stored.record())?;
+    deployment.record(&change, stored.key)
 }
 
 /// Ends a key and records it as `action`.
@@ -266,17 +279,15 @@ fn end(tx: &WriteTx<'_>, id: KeyId, action: Action) -> Result<Recorded<ApiKey>, 
         .sql
         .one(&FIND, &[&tx.deployment.id(), &id], read)?
         .ok_or_else(|| unknown(id, "does not exist in this deployment"))?;
-    if before.revoked_at.is_some() {
+    if before.key.revoked_at.is_some() {
         return Err(unknown(id, "is revoked already"));
     }
     tx.sql
         .exec_exactly(1, &REVOKE, &[&tx.deployment.id(), &id, &tx.now])?;
-    let after = ApiKey {
-        revoked_at: Some(tx.now),
-        ..before.clone()
-    };
-    let change = Change::updated(action, id.raw(), &record(&before), &record(&after))?;
-    deployment.record(&change, after)
+    let mut after = before.clone();
+    after.key.revoked_at = Some(tx.now);
+    let change = Change::updated(action, id.raw(), &before.record(), &after.record())?;
+    deployment.record(&change, after.key)
 }
 
 fn unknown(id: KeyId, what: &str) -> Refusal {
@@ -289,8 +300,8 @@ fn scope(row: &Row<'_>, index: usize) -> Result<KeyScope, Refusal> {
     KeyScope::from_word(word).ok_or_else(|| row.corrupt(index, "no such scope").into())
 }
 
-fn read(row: &Row<'_>) -> Result<ApiKey, Refusal> {
-    Ok(ApiKey {
+fn read(row: &Row<'_>) -> Result<StoredKey, Refusal> {
+    let key = ApiKey {
         id: row.get(0)?,
         name: row.get(1)?,
         scope: scope(row, 2)?,
@@ -298,6 +309,10 @@ fn read(row: &Row<'_>) -> Result<ApiKey, Refusal> {
         created_at: row.get(4)?,
         expires_at: row.get(5)?,
         revoked_at: row.get(6)?,
+    };
+    Ok(StoredKey {
+        key,
+        secret_hash: row.get(7)?,
     })
 }
 

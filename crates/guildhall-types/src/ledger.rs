@@ -10,7 +10,6 @@ macro_rules! actions {
     ($($(#[doc = $doc:literal])+ $name:ident = $word:literal;)+) => {
         /// What happened, in the words of the contract's event catalog (wire contract, section 16).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub enum Action {
             $($(#[doc = $doc])+ #[serde(rename = $word)] $name,)+
         }
@@ -77,6 +76,20 @@ impl Action {
             .find(|action| action.word() == word)
     }
 }
+
+// By hand: the derive does not see a name that comes from a macro.
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for Action {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .enum_values(Some(Self::ALL.iter().map(|action| action.word())))
+            .into()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for Action {}
 
 /// Who made a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -10,7 +10,8 @@ use super::text::{compose, deceives};
 
 /// A name of 1 to `chars_max` characters after trimming.
 pub(crate) fn name(raw: &str, field: &str, chars_max: usize) -> Result<String, FieldError> {
-    let name = compose(raw.trim());
+    // U+FE0E and U+FE0F only choose between an emoji and a plain sign, and phones type them unasked.
+    let name = compose(raw.replace(['\u{fe0e}', '\u{fe0f}'], "").trim());
     if let Some(char) = name.chars().find(|char| deceives(*char)) {
         return Err(invisible(field, char));
     }
@@ -21,11 +22,20 @@ pub(crate) fn name(raw: &str, field: &str, chars_max: usize) -> Result<String, F
     }
 }
 
-/// A text of at most `chars_max` characters after trimming; lines and tabs are allowed.
+/// A text of at most `chars_max` characters after trimming.
+///
+/// Lines and tabs are allowed; a line ends in `\n`, whatever the browser sent. So are the joiners and the
+/// variation selectors that Persian, Indic scripts, Japanese names and most emoji need: a text is
+/// shown, never compared, and may look like another.
 pub(crate) fn text(raw: &str, field: &str, chars_max: usize) -> Result<String, FieldError> {
-    let text = compose(raw.trim());
-    let layout = |char: &char| matches!(char, '\n' | '\r' | '\t');
-    if let Some(char) = text.chars().find(|char| deceives(*char) && !layout(char)) {
+    let text = compose(raw.replace("\r\n", "\n").replace('\r', "\n").trim());
+    let allowed = |char: char| {
+        matches!(
+            char,
+            '\n' | '\t' | '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}'
+        )
+    };
+    if let Some(char) = text.chars().find(|char| deceives(*char) && !allowed(*char)) {
         return Err(invisible(field, char));
     }
     if text.chars().count() <= chars_max {
@@ -94,6 +104,7 @@ pub(crate) fn permission(raw: &str) -> Result<String, FieldError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_name_is_trimmed_composed_and_visible() {
@@ -134,6 +145,32 @@ mod tests {
             text("a\0", "description", 20).is_err()
                 && text(&"x".repeat(21), "description", 20).is_err()
         );
+    }
+
+    #[test]
+    fn emoji_are_welcome_as_far_as_they_are_visible() {
+        assert_eq!(
+            name("Rock \u{2764}\u{fe0f}", "name", 200).unwrap(),
+            "Rock \u{2764}"
+        );
+        assert!(name("\u{fe0f}", "name", 200).is_err());
+        let family = "\u{1f469}\u{200d}\u{1f467} \u{2764}\u{fe0f}";
+        assert!(name(family, "name", 200).is_err());
+        assert_eq!(text(family, "description", 200).unwrap(), family);
+        assert_eq!(text("a\r\nb\rc", "description", 200).unwrap(), "a\nb\nc");
+        assert!(text("a\u{202e}b", "description", 200).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_is_accepted_as_it_is(raw in "\\PC{0,30}|[ \u{fe0f}e\u{301}\n]{0,9}") {
+            if let Ok(name) = name(&raw, "name", 20) {
+                prop_assert_eq!(super::name(&name, "name", 20).unwrap(), name);
+            }
+            if let Ok(text) = text(&raw, "description", 20) {
+                prop_assert_eq!(super::text(&text, "description", 20).unwrap(), text);
+            }
+        }
     }
 
     #[test]

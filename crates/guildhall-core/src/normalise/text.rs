@@ -1,11 +1,10 @@
 //! Unicode: composition, folding, and characters that nobody can see.
 
-use icu_normalizer::ComposingNormalizerBorrowed;
+use unicode_normalization::UnicodeNormalization as _;
 
 /// The text in composed form (Unicode Standard Annex 15, NFC): `é` is one character however it was typed.
 pub(super) fn compose(text: &str) -> String {
-    const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
-    NFC.normalize(text).into_owned()
+    text.nfc().collect()
 }
 
 /// The key that texts are compared, ordered and searched by: composed and in lower case.
@@ -51,7 +50,9 @@ pub(super) fn deceives(char: char) -> bool {
             | '\u{2060}'..='\u{206f}' // word joiner, invisible operators, isolates
             | '\u{fe00}'..='\u{fe0f}' // variation selectors
             | '\u{feff}' // zero-width no-break space
-            | '\u{fff9}'..='\u{fffb}' // interlinear annotation
+            | '\u{fff0}'..='\u{fffb}' // reserved, interlinear annotation
+            | '\u{1bca0}'..='\u{1bca3}' // shorthand format controls
+            | '\u{1d173}'..='\u{1d17a}' // musical format controls
             | '\u{e0000}'..='\u{e0fff}' // tags and further selectors
         )
 }
@@ -76,7 +77,20 @@ mod tests {
         assert_eq!(like_pattern("100%_\\"), "%100\\%\\_\\\\%");
     }
 
+    #[test]
+    fn folding_any_letter_twice_changes_nothing() {
+        for letter in ('\0'..=char::MAX).map(String::from) {
+            assert_eq!(fold(&fold(&letter)), fold(&letter), "{letter:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn case_and_composition_do_not_decide(text in "[ά-ώA-Za-zÀ-ÿА-я\u{300}-\u{36f} ]{0,20}") {
+            let decomposed: String = text.nfd().collect();
+            prop_assert_eq!(fold(&decomposed), fold(&text));
+        }
+
         #[test]
         fn folding_twice_changes_nothing(text in "\\PC{0,40}") {
             prop_assert_eq!(fold(&fold(&text)), fold(&text));

@@ -95,9 +95,10 @@ fn own(audit: &mut Audit<'_>, deployment: DeploymentId, place: &Place) -> Result
     }
     own_row(audit, &mut stream, &row)?;
     roles::check(audit, &mut stream, 0)?;
-    for key in keys::list(&audit.read(deployment))? {
-        let place = place.part(Kind::Key.noun(), key.id.raw());
-        stream.row(audit, Kind::Key, key.id.raw(), &place, &keys::record(&key))?;
+    for stored in keys::stored(&audit.read(deployment))? {
+        let id = stored.key.id.raw();
+        let place = place.part(Kind::Key.noun(), id);
+        stream.row(audit, Kind::Key, id, &place, &stored.record())?;
     }
     users::check(audit, &mut stream)?;
     stream.finish(audit);

@@ -2,13 +2,13 @@
 //!
 //! Everything is read in one transaction, so that one moment is judged while the server goes on. The engine looks through
 //! its file first. Then each stream of the ledger is walked: gapless, chained, every hash made again from the fields.
-//! While it is walked it is replayed ([`history`]), and what it says is there is compared with the rows of its
-//! organization or deployment, byte by byte. Questions about whole tables come last ([`tables`]).
+//! While it is walked it is replayed (`history`), and what it says is there is compared with the rows of its
+//! organization or deployment, byte by byte. Questions about whole tables come last (`tables`).
 //!
 //! The work grows with the data and no faster. Memory holds one stream at a time, as ids and revisions only.
 //!
 //! What this cannot find: a ledger that was written anew from some entry to its end, with rows and head to match; the
-//! hash of the head, kept elsewhere, would. And what the ledger does not keep: the hash of a key's secret, the time at
+//! hash of the head, kept elsewhere, would. And what the ledger does not keep: the time at
 //! which an image was stored, and answers under an `Idempotency-Key`.
 
 mod deployments;

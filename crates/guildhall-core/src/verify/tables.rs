@@ -190,7 +190,7 @@ fn ask(audit: &mut Audit<'_>, question: &Question) -> Result<(), Refusal> {
     })
 }
 
-/// With every ending of every name found (see [`super::organizations`]), an equal number means that no other is there.
+/// With every ending of every name found (see `organizations`), an equal number means that no other is there.
 fn endings(audit: &mut Audit<'_>) -> Result<(), Refusal> {
     let count = audit.sql.one(&ENDINGS_COUNT, &[], |row| {
         Ok::<_, Refusal>(row.get::<u64>(0)?)

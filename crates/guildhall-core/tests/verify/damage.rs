@@ -33,13 +33,14 @@ impl Vandal {
 
     /// Puts some tables back as they were.
     pub(crate) fn undo_in(&self, tables: &[&str]) {
-        let mut batch = "BEGIN;".to_owned();
+        self.connection.execute_batch("BEGIN").unwrap();
         for table in tables {
-            batch += &format!(
+            let restore = format!(
                 "DELETE FROM main.{table}; INSERT INTO main.{table} SELECT * FROM before.{table};"
             );
+            self.connection.execute_batch(&restore).unwrap();
         }
-        self.connection.execute_batch(&(batch + "COMMIT;")).unwrap();
+        self.connection.execute_batch("COMMIT").unwrap();
     }
 
     /// The tables of the schema.

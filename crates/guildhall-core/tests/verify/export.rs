@@ -20,10 +20,8 @@ async fn a_copy_of_a_live_database_has_the_same_export() {
     let copy = world.directory.path().join("copy.db");
     guildhall_db::copy_database(&world.path(), &copy, |_| {}).unwrap();
     let (live, of_copy) = (exported(&world.guildhall), exported(&opened(copy)));
-    assert_eq!(
-        live.0.rows,
-        live.1.iter().filter(|byte| **byte == b'\n').count() as u64
-    );
+    let lines = live.1.split(|byte| *byte == b'\n').count() - 1;
+    assert_eq!(live.0.rows, lines as u64);
     assert_eq!(live, of_copy);
     world.rename(world.acme, "Another name").await;
     assert_ne!(exported(&world.guildhall).0.sha256, live.0.sha256);

@@ -3,6 +3,7 @@
 //! `GUILDHALL_LEDGER_DAMAGES=10000 cargo test --release -p guildhall-core --test verify ledger` is the figure that is
 //! published. The vandal knows how hashes are made and mends the one of the entry that it edits: the chain tells on it.
 
+use guildhall_core::verify::Rule;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use sha2::{Digest, Sha256};
@@ -19,6 +20,8 @@ struct Entry(Vec<Value>);
 const DEPLOYMENT: usize = 0;
 const STREAM: usize = 1;
 const REVISION: usize = 2;
+const ENTITY: usize = 7;
+const BEFORE: usize = 8;
 const PREVIOUS: usize = 10;
 const HASH: usize = 11;
 const COLUMNS: usize = 12;
@@ -232,4 +235,77 @@ async fn every_single_damage_to_the_ledger_is_found() {
         vandal.undo_in(&["ledger"]);
     }
     assert!(world.report().is_sound());
+}
+
+/// Writes a stream anew: edited, then chained and hashed as the server would, with the end of the stream to match.
+fn rewrite(connection: &Connection, stream: i64, edit: impl FnOnce(&mut Vec<Entry>)) {
+    let is_of_stream = |entry: &Entry| entry.0[STREAM] == Value::Integer(stream);
+    let mut stream_entries: Vec<Entry> = entries(connection)
+        .into_iter()
+        .filter(is_of_stream)
+        .collect();
+    edit(&mut stream_entries);
+    connection
+        .execute("DELETE FROM ledger WHERE stream_id = ?1", [stream])
+        .unwrap();
+    let mut previous = Value::Blob(vec![0; 32]);
+    for (entry, revision) in stream_entries.iter_mut().zip(1..) {
+        entry.0[REVISION] = Value::Integer(revision);
+        entry.0[PREVIOUS] = previous;
+        entry.rehash();
+        previous = entry.0[HASH].clone();
+        assert!(entry.insert(connection));
+    }
+    let revision = stream_entries.last().unwrap().0[REVISION].clone();
+    for head in [
+        "UPDATE organizations SET revision = ?2, ledger_head = ?3 WHERE id = ?1",
+        "UPDATE ledger_ends SET revision = ?2, hash = ?3 WHERE stream_id = ?1",
+    ] {
+        connection
+            .execute(head, (stream, &revision, &previous))
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_stream_written_anew_still_has_to_make_sense() {
+    let world = World::eventful().await;
+    let vandal = Vandal::of(&world);
+    let (acme, gone) = (world.acme.raw(), world.gone.raw());
+    rewrite(&vandal.connection, acme, |_| {});
+    assert!(
+        world.report().is_sound(),
+        "the chain is made as the server makes it"
+    );
+    let found = |rule: Rule, message: &str| {
+        let report = world.report();
+        assert_eq!(report.findings[0].rule, rule, "{:#?}", report.findings);
+        assert!(
+            report.findings[0].message.contains(message),
+            "{:#?}",
+            report.findings
+        );
+        vandal.undo();
+    };
+    // The second entry of Acme is its new name.
+    rewrite(&vandal.connection, acme, |entries| {
+        entries[1].0[ENTITY] = Value::Integer(7);
+    });
+    found(Rule::LedgerHistory, "is about another stream");
+    rewrite(&vandal.connection, acme, |entries| {
+        entries[1].0[BEFORE] = Value::Null;
+    });
+    found(Rule::LedgerHistory, "do not fit its action");
+    rewrite(&vandal.connection, acme, |entries| drop(entries.remove(1)));
+    found(Rule::RowUnchanged, "`name` is not as revision 1 left it");
+    rewrite(&vandal.connection, acme, |entries| {
+        entries.push(entries[0].clone());
+    });
+    found(Rule::LedgerHistory, "only once");
+    rewrite(&vandal.connection, gone, |entries| {
+        entries.push(entries[1].clone());
+    });
+    found(Rule::LedgerHistory, "follows the deletion");
+    rewrite(&vandal.connection, gone, |entries| drop(entries.pop()));
+    found(Rule::LedgerHistory, "no entry deleted it");
 }

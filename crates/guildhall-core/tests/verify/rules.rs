@@ -80,7 +80,7 @@ const DAMAGES: &[(&str, &str, Rule)] = &[
     ("INSERT INTO organization_member_roles SELECT m.deployment_id, m.organization_id, m.id, r.id, 0
         FROM organization_members m JOIN organization_roles r USING (deployment_id) WHERE r.name = 'Admin'", "member", Rule::RowUnchanged),
     ("INSERT INTO organization_members SELECT deployment_id, :acme, 7, max(id), 1, 1, '{}' FROM users", "member 7 of organization", Rule::RowRecorded),
-    ("INSERT INTO api_keys SELECT deployment_id, 7, name, scope, x'01', hint, 1, NULL, NULL FROM api_keys LIMIT 1", "api key 7 of deployment", Rule::RowRecorded),
+    ("INSERT INTO api_keys SELECT deployment_id, 7, name, scope, zeroblob(32), hint, 1, NULL, NULL FROM api_keys LIMIT 1", "api key 7 of deployment", Rule::RowRecorded),
     ("INSERT INTO organization_roles SELECT deployment_id, 0, 7, NULL, 1, 1, 'X', 'x', '[]' FROM api_keys LIMIT 1", "role 7 of deployment", Rule::RowRecorded),
     ("DELETE FROM organization_members", "member", Rule::RowPresent),
     ("DELETE FROM api_keys", "api key", Rule::RowPresent),

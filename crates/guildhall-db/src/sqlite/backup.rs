@@ -1,5 +1,6 @@
 //! Copying a live database, page by page, as of one moment.
 
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -77,7 +78,18 @@ pub fn copy_database(
     if partial.exists() {
         std::fs::remove_file(&partial).map_err(io(&partial))?;
     }
-    copy_pages(source, &partial, &mut report)?;
+    // Whoever can read the copy can read everything: it is private before it has a single byte.
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&partial)
+        .map_err(io(&partial))?;
+    if let Err(error) = copy_pages(source, &partial, &mut report) {
+        // The reason for the failure is worth more than that of the clearing.
+        drop(std::fs::remove_file(&partial));
+        return Err(error.into());
+    }
     let file = std::fs::File::open(&partial).map_err(io(&partial))?;
     file.sync_all().map_err(io(&partial))?;
     std::fs::rename(&partial, target).map_err(io(target))?;

@@ -12,8 +12,8 @@ use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::problem::ProblemResponse;
 
-/// Images that are decoded at the same time: each may take a tenth of a second and a hundred megabytes.
-const IMAGES_AT_ONCE: usize = 2;
+/// Images that are decoded at the same time: each may take most of a second and a quarter of a gigabyte.
+const IMAGES_AT_ONCE: usize = 1;
 
 /// The server behind the routes; clones share it.
 #[derive(Clone, Debug)]

@@ -203,17 +203,17 @@ mod tests {
     use axum::http::HeaderValue;
     use guildhall_types::Revision;
 
-    fn headers(name: HeaderName, values: &[&'static str]) -> HeaderMap {
+    fn headers(name: &HeaderName, values: &[&'static str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for value in values {
-            headers.append(&name, HeaderValue::from_static(value));
+            headers.append(name, HeaderValue::from_static(value));
         }
         headers
     }
 
     #[test]
     fn if_match_names_revisions() {
-        let read = |values: &[&'static str]| if_match(&headers(header::IF_MATCH, values));
+        let read = |values: &[&'static str]| if_match(&headers(&header::IF_MATCH, values));
         let revision = |stream, number| Revision { stream, number };
         assert_eq!(read(&[]), IfMatch::Any);
         assert_eq!(read(&["*"]), IfMatch::Any);
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn an_idempotency_key_is_short_and_visible() {
-        let read = |values: &[&'static str]| idempotency_key(&headers(IDEMPOTENCY_KEY, values));
+        let read = |values: &[&'static str]| idempotency_key(&headers(&IDEMPOTENCY_KEY, values));
         assert_eq!(read(&[]).unwrap(), None);
         assert_eq!(read(&["k-1"]).unwrap().as_deref(), Some("k-1"));
         assert!(read(&[""]).is_err() && read(&["a b"]).is_err() && read(&["a", "b"]).is_err());

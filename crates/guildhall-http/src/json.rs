@@ -51,6 +51,10 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ProblemResponse> {
         let message = format!("the body may be nested at most {JSON_DEPTH_MAX} levels deep");
         return Err(malformed(message));
     }
+    // Structs can be read from arrays too, field by field; nobody means that.
+    if text.trim_start().starts_with('[') {
+        return Err(invalid_field("body", "must be a JSON object"));
+    }
     let mut source = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut source).map_err(|error| {
         let path = dotted(&error.path().to_string());
@@ -117,6 +121,10 @@ mod tests {
             refusal(r#"{"user_id": "7", "role_ids": ["1", {}]}"#)
                 .message()
                 .starts_with("`role_ids.1`")
+        );
+        assert_eq!(
+            refusal("[\"7\", null, null]").message(),
+            "`body` must be a JSON object"
         );
         assert_eq!(
             refusal(&"[".repeat(100_000)).code(),

@@ -41,14 +41,41 @@ pub(crate) struct Filter {
     user_id: Option<String>,
 }
 
-/// The form of an organization. What is absent stays, or is empty in a new organization.
+/// The form of a new organization.
+#[derive(Debug, ToSchema)]
+#[expect(
+    dead_code,
+    reason = "it describes the form in the OpenAPI document; `Form` reads it"
+)]
+pub(crate) struct NewOrganizationFields {
+    /// 1 to 200 characters after trimming.
+    #[schema(example = "Acme")]
+    name: String,
+    /// At most 2,000 characters.
+    description: Option<String>,
+    /// A JSON object as text.
+    #[schema(example = "{\"plan\":\"pro\"}")]
+    public_metadata: Option<String>,
+    /// A JSON object as text.
+    private_metadata: Option<String>,
+    /// 1 to 64 of `a-z`, `0-9`, `-`; unique in the deployment.
+    #[schema(example = "acme")]
+    slug: Option<String>,
+    /// 1 to 255 characters; unique in the deployment.
+    external_id: Option<String>,
+    /// A PNG, JPEG, WebP, GIF or ICO file, told by its content.
+    #[schema(value_type = Option<String>, format = Binary)]
+    organization_image: Option<Vec<u8>>,
+}
+
+/// The form of a change of an organization. What is absent stays.
 #[derive(Debug, ToSchema)]
 #[expect(
     dead_code,
     reason = "it describes the form in the OpenAPI document; `Form` reads it"
 )]
 pub(crate) struct OrganizationFields {
-    /// 1 to 200 characters after trimming; required for a new organization.
+    /// 1 to 200 characters after trimming; an empty one is ignored.
     #[schema(example = "Acme")]
     name: Option<String>,
     /// At most 2,000 characters.
@@ -66,7 +93,7 @@ pub(crate) struct OrganizationFields {
     /// A PNG, JPEG, WebP, GIF or ICO file, told by its content.
     #[schema(value_type = Option<String>, format = Binary)]
     organization_image: Option<Vec<u8>>,
-    /// `true` removes the image (updates only).
+    /// `true` removes the image, and wins over an upload.
     #[schema(example = "false")]
     remove_image: Option<String>,
 }
@@ -118,7 +145,7 @@ pub(crate) async fn list(
 ///
 /// It has no members yet: there is no acting user.
 #[utoipa::path(post, path = "/organizations", tag = "organizations",
-    request_body(content = OrganizationFields, content_type = "multipart/form-data"),
+    request_body(content = NewOrganizationFields, content_type = "multipart/form-data"),
     responses((status = 200, body = Organization),
         (status = 409, body = Problem, description = "`slug_taken`, `external_id_taken`")))]
 pub(crate) async fn create(

@@ -57,16 +57,15 @@ impl Paging {
     }
 }
 
-/// A whole number; blank is absent, and one too large for 64 bits is the largest.
+/// A whole number; blank is absent.
 fn number(field: &str, raw: Option<&str>) -> Result<Option<i64>, ProblemResponse> {
     let Some(text) = raw.filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
-    match text.parse::<i64>() {
-        Ok(number) => Ok(Some(number)),
-        Err(error) if *error.kind() == std::num::IntErrorKind::PosOverflow => Ok(Some(i64::MAX)),
-        Err(_) => Err(invalid_field(field, "must be a whole number")),
-    }
+    let number = text.parse::<i64>();
+    number
+        .map(Some)
+        .map_err(|_| invalid_field(field, "must be a whole number of 64 bits"))
 }
 
 /// An id in a query string; blank is absent.

@@ -113,11 +113,12 @@ async fn malformed_forms() {
     ] {
         refused(&backend, Method::POST, "/organizations", form, field(value)).await;
     }
-    let many: String = (0..1_000)
-        .map(|index| {
-            format!("--b\r\nContent-Disposition: form-data; name=\"f{index}\"\r\n\r\nx\r\n")
-        })
-        .collect();
+    let mut many = String::new();
+    for index in 0..1_000 {
+        many += "--b\r\nContent-Disposition: form-data; name=\"f";
+        many += &index.to_string();
+        many += "\"\r\n\r\nx\r\n";
+    }
     refused(
         &backend,
         Method::POST,

@@ -145,7 +145,7 @@ async fn a_foreign_id_is_a_missing_id() {
         probes > 30,
         "only {probes} probes: the document lost its routes"
     );
-    assert_eq!(server.export(), before, "a probe changed something");
+    assert!(server.export() == before, "a probe changed something");
     server.finish().await;
 }
 

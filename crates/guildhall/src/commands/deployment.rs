@@ -1,0 +1,72 @@
+//! `guildhall deployment`: the tenants of the server.
+
+use guildhall_core::deployments;
+
+use super::wait;
+use crate::cli::DeploymentVerb;
+use crate::config::Place;
+use crate::data_dir::DataDir;
+use crate::failure::Failure;
+use crate::table::{minute, table};
+use crate::{output, welcome};
+
+pub(super) fn run(verb: DeploymentVerb) -> Result<(), Failure> {
+    match verb {
+        DeploymentVerb::Create { name, place } => create(&name, place),
+        DeploymentVerb::Update {
+            name,
+            max_members,
+            place,
+        } => update(&name, max_members, place),
+        DeploymentVerb::List { json, place } => list(json, place),
+    }
+}
+
+fn create(name: &str, place: Place) -> Result<(), Failure> {
+    let data_dir = DataDir::configured(place)?;
+    let opened = data_dir.open_to_change()?;
+    let made = wait(async { Ok(deployments::create(&opened.guildhall, name).await?) })?;
+    let program = welcome::program();
+    let path = welcome::quoted(&data_dir.path().display().to_string());
+    output::print(&format!(
+        "made the deployment `{name}` with the id {id}\n\
+         get a key with `{program} key create --deployment {name} --data-dir {path}`\n",
+        id = made.id,
+    ))
+}
+
+fn update(name: &str, max_members: u32, place: Place) -> Result<(), Failure> {
+    let opened = DataDir::configured(place)?.open_to_change()?;
+    let deployment = deployments::operator(&opened.guildhall, name)?;
+    wait(async { Ok(deployments::set_seats(&opened.guildhall, deployment, max_members).await?) })?;
+    output::print(&match max_members {
+        0 => format!("organizations of `{name}` may have any number of members\n"),
+        seats => format!("organizations of `{name}` may have at most {seats} members\n"),
+    })
+}
+
+fn list(json: bool, place: Place) -> Result<(), Failure> {
+    let guildhall = DataDir::configured(place)?.open_to_read()?;
+    let deployments = deployments::list(&guildhall)?;
+    if json {
+        return output::json(&deployments);
+    }
+    let rows = deployments.into_iter().map(|deployment| {
+        [
+            deployment.id.to_string(),
+            deployment.name,
+            seats(deployment.max_allowed_org_members),
+            minute(deployment.created_at),
+        ]
+    });
+    output::print(&table(["ID", "NAME", "MEMBERS MAX", "CREATED (UTC)"], rows))
+}
+
+/// The cap as a person reads it.
+fn seats(seats_max: i64) -> String {
+    if seats_max == 0 {
+        "no cap".to_owned()
+    } else {
+        seats_max.to_string()
+    }
+}

@@ -1,0 +1,207 @@
+//! What a setting may be, and how it is read from a flag, a variable or a TOML key.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+
+use clap::ValueEnum;
+use serde::Deserialize;
+use tracing_subscriber::EnvFilter;
+
+/// The levels of the log, least first.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// Reads an address with its port.
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "must be an IP address and a port, such as `127.0.0.1:8480`".to_owned())
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// Text on a terminal, JSON elsewhere
+    #[default]
+    Auto,
+    /// Lines for people
+    Text,
+    /// A JSON object a line
+    Json,
+}
+
+/// A bound: a whole number from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "i64")]
+pub(super) struct Count(NonZeroU32);
+
+impl Count {
+    pub(super) fn get(self) -> NonZeroU32 {
+        self.0
+    }
+
+    pub(super) fn to_usize(self) -> usize {
+        usize::try_from(self.0.get()).unwrap_or(usize::MAX)
+    }
+}
+
+impl TryFrom<i64> for Count {
+    type Error = String;
+
+    fn try_from(number: i64) -> Result<Self, String> {
+        u32::try_from(number)
+            .ok()
+            .and_then(NonZeroU32::new)
+            .map(Self)
+            .ok_or_else(|| format!("must be a whole number from 1 to {}", u32::MAX))
+    }
+}
+
+impl FromStr for Count {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::try_from(text.parse::<i64>().unwrap_or_default())
+    }
+}
+
+/// The address that clients know, without a slash at its end.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct PublicUrl(String);
+
+impl FromStr for PublicUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let rest = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"));
+        let host = rest
+            .and_then(|rest| rest.split('/').next())
+            .unwrap_or_default();
+        let plain = text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"?#\"'<>`\\".contains(&byte));
+        if host.is_empty() || !plain {
+            return Err("must be an address such as `https://guildhall.example.com`".to_owned());
+        }
+        Ok(Self(text.trim_end_matches('/').to_owned()))
+    }
+}
+
+impl TryFrom<String> for PublicUrl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<PublicUrl> for String {
+    fn from(url: PublicUrl) -> Self {
+        url.0
+    }
+}
+
+/// What is logged.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct LogFilter(pub(super) String);
+
+impl Default for LogFilter {
+    fn default() -> Self {
+        Self("info".to_owned())
+    }
+}
+
+impl FromStr for LogFilter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            let levels = LEVELS.map(|level| format!("`{level}`")).join(", ");
+            format!("must be one of {levels}, or a filter such as `info,guildhall_http=debug`")
+        };
+        // The library takes a misspelt level for the name of a module, and would log nothing at all.
+        let meant = |part: &str| LEVELS.contains(&part) || part.contains('=');
+        if !text.split(',').all(meant) || EnvFilter::try_new(text).is_err() {
+            return Err(wrong());
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for LogFilter {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_url_has_a_scheme_a_host_and_no_slash_at_its_end() {
+        for (text, url) in [
+            (
+                "https://guildhall.example.com",
+                "https://guildhall.example.com",
+            ),
+            ("http://10.0.0.1:8480/", "http://10.0.0.1:8480"),
+            (
+                "https://example.com/tenants//",
+                "https://example.com/tenants",
+            ),
+        ] {
+            assert_eq!(
+                text.parse::<PublicUrl>().map(String::from),
+                Ok(url.to_owned())
+            );
+        }
+        for text in [
+            "",
+            "example.com",
+            "ftp://x",
+            "https://",
+            "https:///a",
+            "http://a b",
+            "http://a?b",
+            "http://a#b",
+        ] {
+            assert!(text.parse::<PublicUrl>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_bound_is_at_least_one() {
+        assert_eq!(
+            "600".parse::<Count>().map(|count| count.get().get()),
+            Ok(600)
+        );
+        for text in ["0", "-1", "many", "", "4294967296"] {
+            assert!(text.parse::<Count>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_level_is_no_filter() {
+        for text in [
+            "off",
+            "debug",
+            "warn,guildhall_http=debug",
+            "guildhall_db=trace",
+        ] {
+            assert!(text.parse::<LogFilter>().is_ok(), "{text:?}");
+        }
+        for text in ["", "dbug", "info,", "info,guildhall_http", "a=b=c"] {
+            assert!(
+                text.parse::<LogFilter>().unwrap_err().contains("`debug`"),
+                "{text:?}"
+            );
+        }
+    }
+}

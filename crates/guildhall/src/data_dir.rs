@@ -1,0 +1,147 @@
+//! The data directory: its locks and its database.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::Arc;
+
+use guildhall_core::ambient::{SystemClock, SystemRng};
+use guildhall_core::backup::SERVER_LOCK_FILE;
+use guildhall_core::{DATABASE_FILE, DbError, DirectoryLock, Guildhall, LockError, Settings, Slot};
+
+use crate::config::{self, Place};
+use crate::failure::{EXIT_INTERNAL, Failure};
+use crate::output;
+
+/// Held by the run of the command line that changes something, so that no two give out ids at once.
+const COMMAND_LOCK: &str = "command.lock";
+
+/// A data directory that this run was pointed at.
+#[derive(Clone, Debug)]
+pub(crate) struct DataDir(PathBuf);
+
+/// A database that is opened to be changed, beside a server that may be running.
+#[derive(Debug)]
+pub(crate) struct Changeable {
+    pub(crate) guildhall: Guildhall,
+    _lock: DirectoryLock,
+}
+
+impl DataDir {
+    /// The directory with this path.
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// The directory that the layers of the configuration name.
+    pub(crate) fn configured(place: Place) -> Result<Self, Failure> {
+        config::data_dir(place).map(Self)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.0.join(DATABASE_FILE)
+    }
+
+    /// Creates the directory if it is missing, for nobody but its owner.
+    pub(crate) fn create(&self) -> Result<(), Failure> {
+        let path = self.0.display();
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.0)
+            .map_err(|error| Failure::refused(format!("cannot create `{path}`"), &error))
+    }
+
+    /// Takes the place of the server of this directory.
+    pub(crate) fn lock_as_server(&self) -> Result<DirectoryLock, Failure> {
+        DirectoryLock::try_take(&self.0.join(SERVER_LOCK_FILE)).map_err(|error| match error {
+            LockError::Held { .. } => Failure::Refused(format!(
+                "another server runs on `{}`; stop it first, or choose another `--data-dir`",
+                self.0.display(),
+            )),
+            LockError::Io { .. } => Failure::refused("cannot use the data directory", &error),
+        })
+    }
+
+    /// Opens the database for the server.
+    pub(crate) fn open_as_server(&self, public_url: String) -> Result<Guildhall, Failure> {
+        Ok(self.open(Slot::Server, public_url)?)
+    }
+
+    /// Opens the database to look at it.
+    pub(crate) fn open_to_read(&self) -> Result<Guildhall, Failure> {
+        self.must_have_a_database()?;
+        Ok(self.open(Slot::CommandLine, String::new())?)
+    }
+
+    /// Opens the database to change something, after every other run of the command line that does.
+    pub(crate) fn open_to_change(&self) -> Result<Changeable, Failure> {
+        self.must_have_a_database()?;
+        self.open_as_command_line()
+    }
+
+    /// The same for a newcomer, who may not have started a server yet.
+    pub(crate) fn create_and_open_to_change(&self) -> Result<Changeable, Failure> {
+        self.create()?;
+        self.open_as_command_line()
+    }
+
+    fn open_as_command_line(&self) -> Result<Changeable, Failure> {
+        let path = self.0.join(COMMAND_LOCK);
+        let lock = match DirectoryLock::try_take(&path) {
+            Err(LockError::Held { .. }) => {
+                output::note("waiting for another run of the command line to end");
+                DirectoryLock::take(&path)
+            }
+            taken => taken,
+        };
+        let lock =
+            lock.map_err(|error| Failure::refused("cannot use the data directory", &error))?;
+        let guildhall = self.open(Slot::CommandLine, String::new())?;
+        Ok(Changeable {
+            guildhall,
+            _lock: lock,
+        })
+    }
+
+    fn open(&self, slot: Slot, public_url: String) -> Result<Guildhall, DbError> {
+        Guildhall::open(Settings {
+            path: self.database(),
+            slot,
+            public_url,
+            clock: Arc::new(SystemClock),
+            rng: Arc::new(SystemRng),
+            fatal: end_the_process,
+        })
+    }
+
+    /// A directory that was mistyped is not created: nobody would find the key that was made in it.
+    pub(crate) fn must_have_a_database(&self) -> Result<(), Failure> {
+        if self.database().exists() {
+            return Ok(());
+        }
+        Err(Failure::Refused(format!(
+            "there is no database in `{0}`; `--data-dir` names another directory, \
+             `guildhall serve --data-dir {0}` creates one there",
+            self.0.display(),
+        )))
+    }
+}
+
+/// What a failed disk leaves behind is unknown, and a second try may report success for lost data.
+#[expect(
+    clippy::exit,
+    reason = "no command may go on, on whichever thread it runs"
+)]
+fn end_the_process(error: &DbError) {
+    tracing::error!(
+        error = error as &dyn std::error::Error,
+        "the disk failed: the process ends, so that nothing is acknowledged that may be lost",
+    );
+    process::exit(EXIT_INTERNAL.into());
+}

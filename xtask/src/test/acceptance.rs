@@ -1,0 +1,84 @@
+//! The steps that use the server from outside, as its users do.
+//!
+//! Each finds the path of the server's binary in the environment variable `GUILDHALL_BIN`, starts servers of
+//! its own on free ports of the loopback interface, and ends with a status other than 0 when anything is wrong.
+
+use std::process::Command;
+
+use crate::{
+    failure::{Failure, Outcome},
+    process::{require, run},
+    project::{Profile, Project},
+};
+
+/// The workspace of its own in which the published Rust SDK is tried.
+pub(super) const RUST_SDK: &str = "acceptance/rust-sdk/Cargo.toml";
+
+const JS_SDK: &str = "acceptance/js-sdk";
+const SCHEMATHESIS: &str = "acceptance/schemathesis/run.sh";
+
+/// `npm ci` and `npm test` in `acceptance/js-sdk`.
+pub(super) fn js_sdk(project: &Project) -> Outcome {
+    exists(project, &format!("{JS_SDK}/package-lock.json"))?;
+    require("node", "nodejs npm")?;
+    require("npm", "nodejs npm")?;
+    let npm = |arguments: &[&str]| {
+        let mut npm = project.program("npm");
+        npm.current_dir(project.path(JS_SDK)).args(arguments);
+        npm
+    };
+    run(&mut npm(&[
+        "ci",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+    ]))?;
+    run(&mut served(project, npm(&["test"]))?)
+}
+
+/// `cargo test` in `acceptance/rust-sdk`. It builds into our target directory, where much is built already.
+pub(super) fn rust_sdk(project: &Project) -> Outcome {
+    exists(project, RUST_SDK)?;
+    let mut cargo = project.cargo(&["test", "--locked", "--manifest-path", RUST_SDK]);
+    cargo.env("CARGO_TARGET_DIR", project.target());
+    run(&mut served(project, cargo)?)
+}
+
+/// `acceptance/schemathesis/run.sh`, which installs what its `requirements.txt` pins under `.tools`.
+pub(super) fn schemathesis(project: &Project) -> Outcome {
+    exists(project, SCHEMATHESIS)?;
+    require("python3", "python3 python3-venv")?;
+    let mut bash = project.program("bash");
+    bash.arg(SCHEMATHESIS);
+    run(&mut served(project, bash)?)
+}
+
+/// The command with the server, built for release, in its environment.
+fn served(project: &Project, mut command: Command) -> Outcome<Command> {
+    command.env(
+        "GUILDHALL_BIN",
+        project.build(Profile::Release, &["guildhall"])?,
+    );
+    Ok(command)
+}
+
+/// A missing suite fails: an acceptance that is not there has not been given.
+fn exists(project: &Project, relative: &str) -> Outcome {
+    if project.path(relative).is_file() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("{relative} is missing")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_suite_is_a_failure() {
+        let failure = exists(&Project::find().unwrap(), "acceptance/none/run.sh")
+            .unwrap_err()
+            .to_string();
+        assert_eq!(failure, "acceptance/none/run.sh is missing");
+    }
+}

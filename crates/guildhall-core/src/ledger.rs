@@ -216,7 +216,12 @@ pub fn list(
     request: &PageRequest,
 ) -> Result<Page<LedgerEntry>, Refusal> {
     let (deployment, stream) = (tx.deployment.id(), organization.raw());
-    let total = last_revision(tx.sql, deployment, stream)?;
+    // The deployment's own stream is in the same table, under the deployment's id: it is no organization.
+    let total = if stream == deployment.raw() {
+        0
+    } else {
+        last_revision(tx.sql, deployment, stream)?
+    };
     if total == 0 {
         return Err(Refusal::plain(
             guildhall_types::ErrorCode::OrganizationNotFound,

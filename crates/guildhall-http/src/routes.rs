@@ -61,6 +61,7 @@ pub fn router(app: App) -> Router {
         .merge(open)
         .route("/openapi.json", get(|| async move { (json, document) }))
         .route("/docs", get(system::docs))
+        .route("/docs/errors", get(system::docs_errors))
         .route("/docs/rapidoc-min.js", get(system::docs_program))
         .with_state(app)
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{Html, IntoResponse};
-use guildhall_types::Timestamp;
+use guildhall_types::{ErrorCode, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -60,6 +60,19 @@ pub(crate) async fn metrics(State(app): State<App>) -> impl IntoResponse {
 /// The reference page. It loads nothing from another host.
 pub(crate) async fn docs() -> Html<&'static str> {
     Html(include_str!("../assets/docs.html"))
+}
+
+/// The page that the `type` of every problem leads to.
+pub(crate) async fn docs_errors() -> Html<String> {
+    let rows: String = ErrorCode::ALL
+        .iter()
+        .map(|code| {
+            let (word, status, title) = (code.word(), code.status(), code.title());
+            format!("<tr id=\"{word}\"><td><code>{word}</code></td><td>{status}</td><td>{title}</td></tr>\n")
+        })
+        .collect::<Vec<_>>()
+        .concat();
+    Html(include_str!("../assets/errors.html").replace("<!-- rows -->", &rows))
 }
 
 /// The program of the reference page.

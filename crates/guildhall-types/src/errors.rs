@@ -196,7 +196,7 @@ impl Problem {
         let status = code.status();
         let word = code.word().to_owned();
         Self {
-            kind: format!("/docs#{word}"),
+            kind: format!("/docs/errors#{word}"),
             title: code.title().to_owned(),
             detail: message.clone(),
             errors: vec![NumberedError {
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(json["details"]["fields"][0]["field"], "name");
         assert_eq!(
             (&json["type"], &json["status"]),
-            (&"/docs#invalid_request".into(), &400.into())
+            (&"/docs/errors#invalid_request".into(), &400.into())
         );
     }
 

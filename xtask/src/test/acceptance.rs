@@ -15,6 +15,7 @@ use crate::{
 pub(super) const RUST_SDK: &str = "acceptance/rust-sdk/Cargo.toml";
 
 const JS_SDK: &str = "acceptance/js-sdk";
+const DOCS: &str = "acceptance/docs/run.mjs";
 const SCHEMATHESIS: &str = "acceptance/schemathesis/run.sh";
 
 /// `npm ci` and `npm test` in `acceptance/js-sdk`.
@@ -34,6 +35,22 @@ pub(super) fn js_sdk(project: &Project) -> Outcome {
         "--loglevel=error",
     ]))?;
     run(&mut served(project, npm(&["test"]))?)
+}
+
+/// `acceptance/docs/run.mjs`, which runs the examples of the documents with what `npm ci` of the step before installed.
+pub(super) fn docs(project: &Project) -> Outcome {
+    exists(project, DOCS)?;
+    for (program, packages) in [
+        ("node", "nodejs npm"),
+        ("curl", "curl"),
+        ("jq", "jq"),
+        ("openssl", "openssl"),
+    ] {
+        require(program, packages)?;
+    }
+    let mut node = project.program("node");
+    node.arg(DOCS);
+    run(&mut served(project, node)?)
 }
 
 /// `cargo test` in `acceptance/rust-sdk`. It builds into our target directory, where much is built already.

@@ -76,6 +76,11 @@ const STEPS: &[Step] = &[
         run: acceptance::js_sdk,
     },
     Step {
+        name: "docs",
+        shows: "every example in the documents runs and says what it says",
+        run: acceptance::docs,
+    },
+    Step {
         name: "rust-sdk",
         shows: "the published Rust SDK works",
         run: acceptance::rust_sdk,

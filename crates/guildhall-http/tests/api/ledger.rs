@@ -5,6 +5,22 @@ use serde_json::json;
 use crate::server::{Acme, Server};
 
 #[tokio::test]
+async fn the_deployments_own_ledger_is_not_an_organizations() {
+    let server = Server::start().await;
+    let backend = server.backend().await;
+    let roles = backend.get("/settings/b2b/organization-roles").await.ok();
+    let deployment = roles["data"][0]["deployment_id"].as_str().unwrap();
+    for path in ["", "/ledger", "/members", "/roles"] {
+        let path = format!("/organizations/{deployment}{path}");
+        backend
+            .get(&path)
+            .await
+            .refused(404, "organization_not_found");
+    }
+    server.finish().await;
+}
+
+#[tokio::test]
 async fn every_change_is_in_the_ledger_and_chained() {
     let server = Server::start().await;
     let backend = server.backend().await;

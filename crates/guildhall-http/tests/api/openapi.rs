@@ -25,6 +25,17 @@ async fn the_document_and_its_page_are_served_without_a_key() {
     server.finish().await;
 }
 
+#[tokio::test]
+async fn the_type_of_a_problem_leads_to_its_explanation() {
+    let server = Server::start().await;
+    let problem = server.stranger().get("/organizations").await.json();
+    let (page, anchor) = problem["type"].as_str().unwrap().split_once('#').unwrap();
+    let text = server.stranger().get(page).await;
+    let text = String::from_utf8(text.body.to_vec()).unwrap();
+    assert!(text.contains(&format!("id=\"{anchor}\"")), "{text}");
+    server.finish().await;
+}
+
 #[test]
 fn every_operation_is_complete() {
     let document = guildhall_http::routes::document();

@@ -31,7 +31,7 @@ pub use crate::guildhall::{
     Answer, ChangeRequest, DATABASE_FILE, Guildhall, MIGRATIONS, Settings, Written,
 };
 pub use crate::ids::Slot;
-pub use crate::paging::{Order, PageLimits, PageRequest};
+pub use crate::paging::{Effort, Order, PageLimits, PageRequest};
 pub use crate::refusal::{Failure, Refusal, Refused};
 pub use crate::scope::{Deployment, OrganizationRead, ReadTx, Recorded, WriteTx};
 pub use guildhall_db::{DatabaseStats, DbError, DirectoryLock, LockError};

@@ -26,6 +26,18 @@ impl Order {
     }
 }
 
+/// Items of a page that is still read like a single object.
+const SHORT_LIMIT_MAX: u32 = 100;
+
+/// How much work a read may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// A few rows, found by an index.
+    Short,
+    /// Perhaps many.
+    Long,
+}
+
 /// Which page of a list is wanted.
 #[derive(Clone, Debug)]
 pub struct PageRequest {
@@ -80,6 +92,15 @@ impl PageRequest {
             order,
             cursor,
         })
+    }
+
+    /// How much work the page is, given whether the list stands in this order in an index and has no filter.
+    pub(crate) fn effort(&self, indexed: bool) -> Effort {
+        if indexed && self.offset == 0 && self.limit <= SHORT_LIMIT_MAX {
+            Effort::Short
+        } else {
+            Effort::Long
+        }
     }
 
     /// The place that the caller's cursor names.

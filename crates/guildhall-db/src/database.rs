@@ -82,7 +82,12 @@ impl Database {
         let mut connection = open(&options.path, Journal::Write)?;
         migrate(&mut connection, options.migrations)?;
         Ok(Self {
-            writer: Writer::start(connection, options.hook, options.fatal)?,
+            writer: Writer::start(
+                connection,
+                log_path(&options.path),
+                options.hook,
+                options.fatal,
+            )?,
             readers: Arc::new(Readers::new(options.path.clone())),
             checkpointer: Checkpointer::start(&options.path)?,
             path: options.path,

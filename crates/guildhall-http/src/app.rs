@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use guildhall_core::{ChangeRequest, Guildhall, ReadTx, Recorded, Refusal, Revision, WriteTx};
+use guildhall_core::{
+    ChangeRequest, Effort, Guildhall, ReadTx, Recorded, Refusal, Revision, WriteTx,
+};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
@@ -15,24 +17,36 @@ use crate::problem::ProblemResponse;
 /// Images that are decoded at the same time: each may take most of a second and a quarter of a gigabyte.
 const IMAGES_AT_ONCE: usize = 1;
 
-/// The server behind the routes; clones share it.
+/// The server behind the routes; clones share it, and cost one counter: each request makes several.
 #[derive(Clone, Debug)]
-pub struct App {
+pub struct App(Arc<Shared>);
+
+/// What the clones of an [`App`] share.
+#[derive(Debug)]
+pub struct Shared {
     pub(crate) guildhall: Guildhall,
-    pub(crate) keys: Arc<Keys>,
+    pub(crate) keys: Keys,
     pub(crate) metrics: Metrics,
-    image_turns: Arc<Semaphore>,
+    image_turns: Semaphore,
+}
+
+impl std::ops::Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
 }
 
 impl App {
     /// The server behind the routes.
     pub fn new(guildhall: Guildhall, keys: Keys, metrics: Metrics) -> Self {
-        Self {
+        Self(Arc::new(Shared {
             guildhall,
-            keys: Arc::new(keys),
+            keys,
             metrics,
-            image_turns: Arc::new(Semaphore::new(IMAGES_AT_ONCE)),
-        }
+            image_turns: Semaphore::new(IMAGES_AT_ONCE),
+        }))
     }
 
     /// Carries out a change and answers with its revision.
@@ -62,15 +76,17 @@ impl App {
         Ok(Single { object, revision })
     }
 
-    /// Reads what may be much, without delaying anybody.
+    /// Reads a page: a short one at once, one that may be long without delaying anybody.
     pub(crate) async fn list<T: Send + 'static>(
         &self,
         caller: Caller,
+        effort: Effort,
         query: impl FnOnce(&ReadTx<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<axum::Json<T>, ProblemResponse> {
-        Ok(axum::Json(
-            self.guildhall.list(caller.deployment, query).await?,
-        ))
+        Ok(axum::Json(match effort {
+            Effort::Short => self.guildhall.point(caller.deployment, query)?,
+            Effort::Long => self.guildhall.list(caller.deployment, query).await?,
+        }))
     }
 
     /// Runs what decodes an image on a thread that may block, a few at a time.

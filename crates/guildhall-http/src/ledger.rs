@@ -1,7 +1,7 @@
 //! `/organizations/{organization_id}/ledger`: what changed, beyond the wire contract.
 
 use axum::extract::State;
-use guildhall_core::{PageLimits, ledger};
+use guildhall_core::{Effort, PageLimits, ledger};
 use guildhall_types::Page;
 use guildhall_types::ids::OrganizationId;
 use guildhall_types::ledger::LedgerEntry;
@@ -36,6 +36,8 @@ pub(crate) async fn list(
     query: ListQuery<Filter>,
 ) -> Result<axum::Json<Page<LedgerEntry>>, ProblemResponse> {
     let page = query.paging.request(LIMITS)?;
-    app.list(caller, move |tx| ledger::list(tx, organization, &page))
-        .await
+    app.list(caller, Effort::Long, move |tx| {
+        ledger::list(tx, organization, &page)
+    })
+    .await
 }

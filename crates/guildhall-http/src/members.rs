@@ -1,8 +1,8 @@
 //! `/organizations/{organization_id}/members`: wire contract, section 6.
 
 use axum::extract::State;
-use guildhall_core::PageLimits;
 use guildhall_core::members::{self, MemberFilter, MemberSort};
+use guildhall_core::{Effort, PageLimits};
 use guildhall_types::ids::{MemberId, OrganizationId, RoleId, UserId};
 use guildhall_types::limits::{MEMBER_PAGE_LIMIT_DEFAULT, MEMBER_PAGE_LIMIT_MAX};
 use guildhall_types::members::{
@@ -61,7 +61,8 @@ pub(crate) async fn list(
         Some("username") => MemberSort::Username,
         _ => MemberSort::CreatedAt,
     };
-    app.list(caller, move |tx| {
+    let effort = members::effort(&filter, sort, &page);
+    app.list(caller, effort, move |tx| {
         members::list(tx, organization, &filter, sort, &page)
     })
     .await
@@ -178,5 +179,6 @@ pub(crate) async fn list_of_user(
     caller: Caller,
     Ids(user): Ids<UserId>,
 ) -> Result<axum::Json<Page<UserOrganizationMembership>>, ProblemResponse> {
-    app.list(caller, move |tx| members::of_user(tx, user)).await
+    app.list(caller, Effort::Long, move |tx| members::of_user(tx, user))
+        .await
 }

@@ -38,10 +38,14 @@ pub struct BuildInfo {
     pub started_at_seconds: f64,
 }
 
-/// The counters of the process; clones share them.
+/// The counters of the process; clones share them, and cost one counter: each request makes one.
 #[derive(Clone, Debug)]
-pub struct Metrics {
-    registry: Arc<Mutex<Registry>>,
+pub struct Metrics(Arc<Counters>);
+
+/// What the clones of a [`Metrics`] share.
+#[derive(Debug)]
+pub struct Counters {
+    registry: Mutex<Registry>,
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
     rejected: Counter,
@@ -62,17 +66,25 @@ struct RouteLabels {
     route: Arc<str>,
 }
 
+impl std::ops::Deref for Metrics {
+    type Target = Counters;
+
+    fn deref(&self) -> &Counters {
+        &self.0
+    }
+}
+
 impl Metrics {
     /// The metrics of HTTP and of the process, all zero.
     pub fn new(build: &BuildInfo) -> Self {
-        let metrics = Self {
-            registry: Arc::default(),
+        let metrics = Self(Arc::new(Counters {
+            registry: Mutex::default(),
             requests: Family::default(),
             durations: Family::new_with_constructor(duration_histogram),
             rejected: Counter::default(),
             in_flight: Gauge::default(),
             connections: Gauge::default(),
-        };
+        }));
         metrics.register_http();
         metrics.register_process(build);
         metrics

@@ -135,7 +135,8 @@ pub(crate) async fn list(
         Some("updated_at") => OrganizationSort::UpdatedAt,
         _ => OrganizationSort::CreatedAt,
     };
-    app.list(caller, move |tx| {
+    let effort = organizations::effort(&filter, &page);
+    app.list(caller, effort, move |tx| {
         organizations::list(tx, &filter, sort, &page)
     })
     .await

@@ -1,7 +1,7 @@
 //! `/organizations/{organization_id}/roles` and the deployment's own roles: wire contract, sections 7 and 13.3.
 
 use axum::extract::State;
-use guildhall_core::roles;
+use guildhall_core::{Effort, roles};
 use guildhall_types::ids::{OrganizationId, RoleId};
 use guildhall_types::roles::{CreateRole, DeploymentRole, Role, UpdateRole};
 use guildhall_types::{Empty, Page, Problem};
@@ -22,8 +22,10 @@ pub(crate) async fn list(
     caller: Caller,
     Ids(organization): Ids<OrganizationId>,
 ) -> Result<axum::Json<Page<Role>>, ProblemResponse> {
-    app.list(caller, move |tx| roles::list(tx, organization))
-        .await
+    app.list(caller, Effort::Long, move |tx| {
+        roles::list(tx, organization)
+    })
+    .await
 }
 
 /// Create a role
@@ -98,5 +100,6 @@ pub(crate) async fn list_of_deployment(
     State(app): State<App>,
     caller: Caller,
 ) -> Result<axum::Json<Page<DeploymentRole>>, ProblemResponse> {
-    app.list(caller, roles::list_of_deployment).await
+    app.list(caller, Effort::Short, roles::list_of_deployment)
+        .await
 }

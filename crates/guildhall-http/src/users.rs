@@ -151,8 +151,11 @@ pub(crate) async fn list(
         search: query.filter.search,
         external_id: query.filter.external_id.filter(|id| !id.is_empty()),
     };
-    app.list(caller, move |tx| users::list(tx, &filter, sort, &page))
-        .await
+    let effort = users::effort(&filter, &page);
+    app.list(caller, effort, move |tx| {
+        users::list(tx, &filter, sort, &page)
+    })
+    .await
 }
 
 /// Create a user

@@ -5,7 +5,7 @@ mod queries;
 mod rows;
 
 pub use commands::{AddMember, UpdateMember, add, assign_role, remove, unassign_role, update};
-pub use queries::{MemberFilter, MemberSort, list, of_user};
+pub use queries::{MemberFilter, MemberSort, effort, list, of_user};
 
 pub(crate) use commands::remove_everywhere;
 pub(crate) use rows::MemberRecord;

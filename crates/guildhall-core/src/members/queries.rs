@@ -11,7 +11,7 @@ use crate::cursor::{Binding, Cursor, Key};
 use crate::fields::search_key;
 use crate::normalise;
 use crate::organizations::{self, OrganizationRow};
-use crate::paging::{Order, PageRequest};
+use crate::paging::{Effort, Order, PageRequest};
 use crate::refusal::Refusal;
 use crate::roles::Lookup;
 use crate::scope::{OrganizationRead, ReadTx};
@@ -167,6 +167,12 @@ impl MemberSort {
             id: row.id.raw(),
         }
     }
+}
+
+/// How much work such a page is: in any order but the default one, all members are sorted for it.
+pub fn effort(filter: &MemberFilter, sort: MemberSort, request: &PageRequest) -> Effort {
+    let ordered = sort == MemberSort::CreatedAt || filter.user_id.is_some();
+    request.effort(ordered && filter.search.is_none() && filter.role_id.is_none())
 }
 
 /// A page of the organization's members.

@@ -10,7 +10,7 @@ mod rows;
 pub use commands::{
     CreateOrganization, OrganizationForm, UpdateOrganization, create, delete, update,
 };
-pub use queries::{OrganizationFilter, OrganizationSort, details, list};
+pub use queries::{OrganizationFilter, OrganizationSort, details, effort, list};
 
 pub(crate) use endings::endings;
 pub(crate) use rows::{OrganizationRow, columns};

@@ -12,7 +12,7 @@ use crate::counts::{self, Noun};
 use crate::cursor::{Binding, Cursor, Key};
 use crate::fields::search_key;
 use crate::normalise;
-use crate::paging::{Order, PageRequest};
+use crate::paging::{Effort, Order, PageRequest};
 use crate::refusal::Refusal;
 use crate::roles;
 use crate::scope::ReadTx;
@@ -205,6 +205,12 @@ pub fn details(
         segments: Vec::new(),
     };
     Ok((details, revision))
+}
+
+/// How much work such a page is.
+pub fn effort(filter: &OrganizationFilter, request: &PageRequest) -> Effort {
+    // A slug and an external id are unique: one row.
+    request.effort(filter.search.is_none() && filter.user_id.is_none())
 }
 
 /// A page of the deployment's organizations.

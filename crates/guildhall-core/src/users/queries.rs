@@ -11,7 +11,7 @@ use crate::counts::{self, Noun};
 use crate::cursor::{Binding, Cursor, Key};
 use crate::fields::search_key;
 use crate::normalise;
-use crate::paging::{Order, PageRequest};
+use crate::paging::{Effort, Order, PageRequest};
 use crate::refusal::Refusal;
 use crate::scope::ReadTx;
 
@@ -144,6 +144,11 @@ pub fn details(tx: &ReadTx<'_>, id: UserId) -> Result<(UserDetails, Revision), R
     let user = load(tx, id)?;
     let revision = user.revision(tx);
     Ok((user.wire(tx), revision))
+}
+
+/// How much work such a page is.
+pub fn effort(filter: &UserFilter, request: &PageRequest) -> Effort {
+    request.effort(filter.search.is_none())
 }
 
 /// A page of the deployment's users.

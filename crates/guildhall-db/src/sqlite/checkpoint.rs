@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::{Journal, open};
 use crate::error::DbError;
@@ -12,12 +12,16 @@ use crate::error::DbError;
 /// How often the size of the log is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// The size from which the log is moved back, without waiting for anybody.
+/// The size from which the log is moved back, without waiting for anybody. While writes never pause, this never comes to
+/// the end of the log; the writer then takes the last step itself (see [`WRITER_FROM_BYTES`]).
 const PASSIVE_FROM_BYTES: u64 = 8 * 1024 * 1024;
 
-/// The size from which writers and readers are made to wait once, so that the log starts anew. Only readers
-/// that never end, or writes faster than the disk, let it grow this far.
-const RESTART_FROM_BYTES: u64 = 512 * 1024 * 1024;
+/// The size from which the writer moves the log back between two groups: with nobody writing meanwhile, the log starts
+/// anew with the next one.
+pub(super) const WRITER_FROM_BYTES: u64 = 128 * 1024 * 1024;
+
+/// Moves the log back as far as no reader needs it, without waiting for anybody.
+pub(super) const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
 /// The thread that keeps the log short.
 #[derive(Debug)]
@@ -37,8 +41,9 @@ impl Checkpointer {
         let thread = std::thread::Builder::new()
             .name("checkpointer".to_owned())
             .spawn(move || {
+                let mut seen = None;
                 while !stopped(&signal) {
-                    if let Err(error) = shorten(&connection, &log) {
+                    if let Err(error) = shorten(&connection, &log, &mut seen) {
                         // The log only grows meanwhile; the next look tries again.
                         if !flag.swap(true, Ordering::Relaxed) {
                             tracing::warn!(%error, "cannot move the write-ahead log into the database");
@@ -84,19 +89,21 @@ fn stopped(signal: &(Mutex<bool>, Condvar)) -> bool {
     *waited.unwrap_or_else(PoisonError::into_inner).0
 }
 
-fn shorten(connection: &rusqlite::Connection, log: &Path) -> Result<(), DbError> {
-    match log_bytes(log) {
-        size if size >= RESTART_FROM_BYTES => {
-            checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
-        }
-        size if size >= PASSIVE_FROM_BYTES => {
-            checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")
-        }
-        _ => Ok(()),
+/// Moves the log back if it is long and was written to since it was last moved; `seen` is when that was.
+fn shorten(
+    connection: &rusqlite::Connection,
+    log: &Path,
+    seen: &mut Option<SystemTime>,
+) -> Result<(), DbError> {
+    let written = std::fs::metadata(log).and_then(|file| file.modified()).ok();
+    if log_bytes(log) >= PASSIVE_FROM_BYTES && written != *seen {
+        checkpoint(connection, PASSIVE)?;
+        *seen = written;
     }
+    Ok(())
 }
 
-fn checkpoint(connection: &rusqlite::Connection, pragma: &str) -> Result<(), DbError> {
+pub(super) fn checkpoint(connection: &rusqlite::Connection, pragma: &str) -> Result<(), DbError> {
     connection.query_row(pragma, (), |_| Ok(()))?;
     Ok(())
 }

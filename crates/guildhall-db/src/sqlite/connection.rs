@@ -63,6 +63,8 @@ pub(crate) fn open(path: &Path, journal: Journal) -> Result<Connection, DbError>
             // The checkpointer does it (see `writer`), so that no commit pays for it.
             connection.pragma_update(None, "wal_autocheckpoint", 0)?;
             connection.pragma_update(None, "cache_size", -16_000)?;
+            // What a savepoint may have to take back is kept in memory, not in a temporary file.
+            connection.pragma_update(None, "temp_store", "MEMORY")?;
         }
         Journal::Read => {
             connection.pragma_update(None, "query_only", true)?;

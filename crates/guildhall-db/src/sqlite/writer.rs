@@ -4,13 +4,16 @@
 //! answers all of them: a commit on the disk costs the same for one command as for sixty-four.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use super::SqliteTx;
+use super::checkpoint::{PASSIVE, WRITER_FROM_BYTES, checkpoint, log_bytes};
 use super::error::is_io_failure;
 use crate::database::BatchHook;
 use crate::error::DbError;
@@ -21,6 +24,9 @@ const GROUP_MAX: usize = 64;
 
 /// Commands that may wait; more are refused as [`DbError::Overloaded`].
 const QUEUE_MAX: usize = 1_024;
+
+/// How often the writer looks at the size of the log.
+const LOG_LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What a command wants done with its changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +66,7 @@ impl Writer {
     /// fsync left behind is unknown and a second try may report success for lost data.
     pub(crate) fn start(
         connection: Connection,
+        log: PathBuf,
         hook: Option<Box<dyn BatchHook>>,
         fatal: fn(&DbError),
     ) -> Result<Self, DbError> {
@@ -67,6 +74,8 @@ impl Writer {
         let counts = Arc::new(WriterCounts::default());
         let worker = Worker {
             connection,
+            log,
+            log_looked_at: Instant::now(),
             hook,
             fatal,
             counts: Arc::clone(&counts),
@@ -101,6 +110,8 @@ fn same_for_all(error: &DbError) -> DbError {
 
 struct Worker {
     connection: Connection,
+    log: PathBuf,
+    log_looked_at: Instant,
     hook: Option<Box<dyn BatchHook>>,
     fatal: fn(&DbError),
     counts: Arc<WriterCounts>,
@@ -111,6 +122,20 @@ impl Worker {
         let mut group = Vec::with_capacity(GROUP_MAX);
         while jobs.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
             self.commit_group(&mut group);
+            self.shorten_log();
+        }
+    }
+
+    /// Moves the log back when the checkpointer cannot keep up, between two groups.
+    fn shorten_log(&mut self) {
+        if self.log_looked_at.elapsed() < LOG_LOOK_EVERY {
+            return;
+        }
+        self.log_looked_at = Instant::now();
+        if log_bytes(&self.log) >= WRITER_FROM_BYTES
+            && let Err(error) = checkpoint(&self.connection, PASSIVE)
+        {
+            tracing::warn!(%error, "cannot move the write-ahead log into the database");
         }
     }
 

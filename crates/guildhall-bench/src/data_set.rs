@@ -1,0 +1,223 @@
+//! A seeded data directory: what is in it, whether it can be used again, and copies of it to measure on.
+
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use guildhall_core::ambient::{SystemClock, SystemRng};
+use guildhall_core::{DATABASE_FILE, DbError, Guildhall, MIGRATIONS, Settings, Slot};
+use guildhall_types::ids::{OrganizationId, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Failure, Outcome};
+use crate::names;
+
+/// Beside the database: what the seeder made.
+const DESCRIPTION: &str = "guildhall-bench.json";
+
+/// Raised when the seeder makes something else of the same plan.
+const FORMAT: u32 = 1;
+
+/// What the seeder is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Plan {
+    pub(crate) organizations: u64,
+    /// Members of an organization on average, without the few that have thousands.
+    pub(crate) members_mean: u64,
+    schema: u64,
+    format: u32,
+}
+
+/// What the seeder made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Description {
+    pub(crate) plan: Plan,
+    /// Whether it was finished.
+    pub(crate) complete: bool,
+    pub(crate) users: u64,
+    pub(crate) members: u64,
+    /// An even selection of the organizations.
+    pub(crate) sample: Vec<Sampled>,
+    /// Users who are members nowhere.
+    pub(crate) strangers: Vec<UserId>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Sampled {
+    pub(crate) id: OrganizationId,
+    /// What its name is made from.
+    pub(crate) index: u64,
+    pub(crate) members: u64,
+}
+
+impl Sampled {
+    /// A text that is in the name of this organization and of no other.
+    pub(crate) fn search(&self) -> String {
+        names::brand(self.index)
+    }
+}
+
+/// A directory with a seeded database.
+#[derive(Clone, Debug)]
+pub(crate) struct DataSet {
+    pub(crate) directory: PathBuf,
+    pub(crate) description: Description,
+}
+
+impl Plan {
+    pub(crate) fn new(organizations: u64, members_mean: u64) -> Self {
+        let mut hasher = DefaultHasher::new();
+        for migration in MIGRATIONS {
+            migration.text.hash(&mut hasher);
+        }
+        Self {
+            organizations,
+            members_mean,
+            schema: hasher.finish(),
+            format: FORMAT,
+        }
+    }
+}
+
+impl Description {
+    /// Of a data set that is only begun.
+    pub(crate) fn begun(plan: Plan) -> Self {
+        let (sample, strangers) = (Vec::new(), Vec::new());
+        Self {
+            plan,
+            complete: false,
+            users: 0,
+            members: 0,
+            sample,
+            strangers,
+        }
+    }
+
+    pub(crate) fn organizations(&self) -> u64 {
+        self.plan.organizations
+    }
+
+    pub(crate) fn write(&self, directory: &Path) -> Outcome {
+        let path = directory.join(DESCRIPTION);
+        let writing = || format!("writing `{}`", path.display());
+        let text = serde_json::to_vec(self).map_err(Failure::doing(writing()))?;
+        std::fs::write(&path, text).map_err(Failure::doing(writing()))
+    }
+
+    fn read(directory: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(directory.join(DESCRIPTION)).ok()?).ok()
+    }
+}
+
+impl DataSet {
+    /// The data set that an earlier run left in the directory, if it is the one that is wanted.
+    ///
+    /// One that is not, or was not finished, is removed; a directory that the seeder did not make is refused.
+    pub(crate) fn reuse(directory: &Path, plan: &Plan) -> Outcome<Option<Self>> {
+        let shown = directory.display();
+        if !directory.exists() {
+            return Ok(None);
+        }
+        let Some(description) = Description::read(directory) else {
+            let mut entries = std::fs::read_dir(directory)
+                .map_err(Failure::doing(format!("reading `{shown}`")))?;
+            let message = format!(
+                "`{shown}` was not made by the seeder; choose another directory, or remove it"
+            );
+            return if entries.next().is_none() {
+                Ok(None)
+            } else {
+                Err(Failure::new(message))
+            };
+        };
+        if description.complete && description.plan == *plan {
+            return Ok(Some(Self {
+                directory: directory.to_owned(),
+                description,
+            }));
+        }
+        std::fs::remove_dir_all(directory)
+            .map_err(Failure::doing(format!("removing `{shown}`")))?;
+        Ok(None)
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.directory.join(DATABASE_FILE)
+    }
+
+    /// A copy to measure on: what a run writes must not be there in the next. It is on the disk when this returns.
+    pub(crate) fn copy_to(&self, directory: &Path) -> Outcome<Self> {
+        let copying = || format!("copying the data set to `{}`", directory.display());
+        if directory.exists() {
+            std::fs::remove_dir_all(directory).map_err(Failure::doing(copying()))?;
+        }
+        std::fs::create_dir_all(directory).map_err(Failure::doing(copying()))?;
+        let copy = Self {
+            directory: directory.to_owned(),
+            description: self.description.clone(),
+        };
+        std::fs::copy(self.database(), copy.database()).map_err(Failure::doing(copying()))?;
+        let file = File::open(copy.database()).map_err(Failure::doing(copying()))?;
+        file.sync_all().map_err(Failure::doing(copying()))?;
+        Ok(copy)
+    }
+}
+
+/// Opens a database in this process, by the rules of core.
+pub(crate) fn open(directory: &Path) -> Outcome<Guildhall> {
+    let settings = Settings {
+        path: directory.join(DATABASE_FILE),
+        slot: Slot::CommandLine,
+        public_url: "http://127.0.0.1:8480".to_owned(),
+        clock: Arc::new(SystemClock),
+        rng: Arc::new(SystemRng),
+        fatal: end_the_process,
+    };
+    Guildhall::open(settings).map_err(Failure::doing("opening the database"))
+}
+
+/// Nothing that is measured after a failure of the disk means anything.
+fn end_the_process(_: &DbError) {
+    std::process::abort()
+}
+
+/// Moves the write-ahead log into the database, so that the one file is the whole data set.
+pub(crate) fn settle(directory: &Path) -> Outcome {
+    let connection = rusqlite::Connection::open(directory.join(DATABASE_FILE))?;
+    connection.busy_timeout(std::time::Duration::from_secs(30))?;
+    let busy: i64 =
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get(0))?;
+    if busy == 0 {
+        Ok(())
+    } else {
+        Err(Failure::new(
+            "the write-ahead log cannot be moved into the database",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_seeder_finished_is_used_again() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("set");
+        let plan = Plan::new(10, 10);
+        assert!(DataSet::reuse(&directory, &plan).unwrap().is_none());
+        std::fs::create_dir(&directory).unwrap();
+        std::fs::write(directory.join("precious"), "x").unwrap();
+        assert!(DataSet::reuse(&directory, &plan).is_err());
+        std::fs::remove_file(directory.join("precious")).unwrap();
+        let complete = Description {
+            complete: true,
+            ..Description::begun(plan.clone())
+        };
+        complete.write(&directory).unwrap();
+        assert!(DataSet::reuse(&directory, &plan).unwrap().is_some());
+        Description::begun(plan.clone()).write(&directory).unwrap();
+        assert!(DataSet::reuse(&directory, &plan).unwrap().is_none() && !directory.exists());
+    }
+}

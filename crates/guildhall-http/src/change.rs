@@ -1,7 +1,7 @@
 //! What a request brings, taken apart once for all handlers.
 //!
-//! A handler of a read takes [`Caller`]. A handler of a change takes [`Change`] and one kind of body: [`Json`],
-//! [`Form`] or nothing; reading the body is what makes the fingerprint of an `Idempotency-Key`.
+//! A handler of a read takes [`Caller`]. A handler of a change takes [`Change`] and one kind of body:
+//! [`Json`](crate::json::Json), [`Form`](crate::form::Form) or nothing; reading the body is what makes the fingerprint of an `Idempotency-Key`.
 
 use axum::RequestExt;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};

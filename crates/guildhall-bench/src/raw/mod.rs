@@ -59,7 +59,7 @@ impl Raw {
         connection.pragma_update(None, "trusted_schema", false)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-        connection.pragma_update(None, "cache_size", -16_000)?;
+        connection.pragma_update(None, "cache_size", -48 * 1024)?;
         let deployment =
             connection.query_row("SELECT id FROM deployments", (), |row| row.get(0))?;
         Ok(Self {

@@ -1,6 +1,6 @@
 //! Organizations: the unit of everything.
 //!
-//! [`queries`] reads them, [`commands`] changes them; [`endings`] is what makes searching them fast.
+//! [`queries`] reads them, [`commands`] changes them; [`mod@endings`] is what makes searching them fast.
 
 mod commands;
 mod endings;

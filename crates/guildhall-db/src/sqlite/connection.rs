@@ -23,6 +23,13 @@ const STATEMENTS_CACHED: usize = 256;
 /// The size that the log is cut back to after a checkpoint.
 const LOG_BYTES_KEPT: i64 = 64 * 1024 * 1024;
 
+/// Pages that the writer keeps in memory: with a million organizations, most of what a change reads is not in the pages of
+/// the change before.
+const WRITE_CACHE_KIB: i64 = 48 * 1024;
+
+/// Pages that each reader keeps in memory; there are as many readers as threads, and two for lists.
+const READ_CACHE_KIB: i64 = 16 * 1024;
+
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Journal {
@@ -62,13 +69,13 @@ pub(crate) fn open(path: &Path, journal: Journal) -> Result<Connection, DbError>
             connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
             // The checkpointer does it (see `writer`), so that no commit pays for it.
             connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-            connection.pragma_update(None, "cache_size", -16_000)?;
+            connection.pragma_update(None, "cache_size", -WRITE_CACHE_KIB)?;
             // What a savepoint may have to take back is kept in memory, not in a temporary file.
             connection.pragma_update(None, "temp_store", "MEMORY")?;
         }
         Journal::Read => {
             connection.pragma_update(None, "query_only", true)?;
-            connection.pragma_update(None, "cache_size", -4_000)?;
+            connection.pragma_update(None, "cache_size", -READ_CACHE_KIB)?;
         }
     }
     Ok(connection)

@@ -49,14 +49,38 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// Refuses to go on without a program that xtask does not install itself.
+/// Makes sure of a program: installs Debian's packages where it may (in CI as root), otherwise says what is missing.
 pub(crate) fn require(program: &str, packages: &str) -> Outcome {
-    if succeeds(Command::new(program).arg("--version")) {
+    let there = || succeeds(Command::new(program).arg("--version"));
+    if there() || (install(packages) && there()) {
         return Ok(());
     }
-    Err(Failure::new(format!(
+    Err(missing(program, packages))
+}
+
+fn missing(program: &str, packages: &str) -> Failure {
+    Failure::new(format!(
         "`{program}` is missing; install it, on Debian with `apt-get install {packages}`"
-    )))
+    ))
+}
+
+/// Installs Debian's packages in CI, where the machine is nobody's; on a person's machine that is the person's to do.
+fn install(packages: &str) -> bool {
+    if std::env::var_os("CI").is_none() {
+        return false;
+    }
+    let apt = |words: &[&str]| {
+        let mut apt = Command::new("apt-get");
+        apt.env("DEBIAN_FRONTEND", "noninteractive").args(words);
+        succeeds(&mut apt)
+    };
+    let packages: Vec<&str> = packages.split(' ').collect();
+    apt(&["update"])
+        && apt(&[
+            &["install", "--yes", "--no-install-recommends"],
+            &packages[..],
+        ]
+        .concat())
 }
 
 /// The command as a person would type it.
@@ -97,9 +121,7 @@ mod tests {
 
     #[test]
     fn a_missing_program_is_named_with_what_brings_it() {
-        let failure = require("no-such-program", "such-a-package")
-            .unwrap_err()
-            .to_string();
+        let failure = missing("no-such-program", "such-a-package").to_string();
         assert!(
             failure.contains("`no-such-program` is missing"),
             "{failure}"

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     failure::{Failure, Outcome},
-    process::run,
+    process::{require, run},
     project::Project,
     test::acceptance::RUST_SDK,
     tidy::Tree,
@@ -49,6 +49,10 @@ pub(super) fn rustdoc(project: &Project) -> Outcome {
 
 /// The tests, and then that each snapshot belongs to one of them.
 pub(super) fn nextest(project: &Project) -> Outcome {
+    // The tests of TLS make their certificates; those of torture make the disk slow and full.
+    require("openssl", "openssl")?;
+    require("strace", "strace")?;
+    require("unshare", "util-linux")?;
     let references = project.target().join("insta-references.txt");
     if references.exists() {
         fs::remove_file(&references)

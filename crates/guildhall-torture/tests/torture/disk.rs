@@ -1,4 +1,4 @@
-//! A small disk of its own, which can be filled up without harm to anybody else's.
+//! A small disk of its own, which can be full without harm to anybody else's.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -78,20 +78,16 @@ impl Disk {
         words.map(str::to_owned).collect()
     }
 
-    /// The file that takes the room; its path from outside.
-    fn ballast(&self) -> PathBuf {
-        let path = self.directory.path().join("ballast");
-        let inside = path.strip_prefix("/").unwrap();
-        PathBuf::from(format!("/proc/{}/root", self.holder())).join(inside)
-    }
-
-    /// Takes so much room away.
-    pub(crate) fn fill(&self, mebibytes: usize) {
-        std::fs::write(self.ballast(), vec![1; mebibytes << 20]).unwrap();
-    }
-
-    /// Gives the room back.
-    pub(crate) fn make_room(&self) {
-        std::fs::remove_file(self.ballast()).unwrap();
+    /// Gives it more room, so much that nobody can use it up.
+    pub(crate) async fn make_room(&self) {
+        let through = self.through();
+        let (program, words) = through.split_first().unwrap();
+        let remounted = Command::new(program)
+            .args(words)
+            .args(["mount", "-o", "remount,size=4g"])
+            .arg(self.directory.path())
+            .status()
+            .await;
+        assert!(remounted.unwrap().success());
     }
 }

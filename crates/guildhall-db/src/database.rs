@@ -89,7 +89,7 @@ impl Database {
                 options.fatal,
             )?,
             readers: Arc::new(Readers::new(options.path.clone())),
-            checkpointer: Checkpointer::start(&options.path)?,
+            checkpointer: Checkpointer::start(&options.path, options.fatal)?,
             path: options.path,
         })
     }

@@ -140,7 +140,8 @@ impl DataDir {
 )]
 fn end_the_process(error: &DbError) {
     tracing::error!(
-        error = error as &dyn std::error::Error,
+        %error,
+        cause = std::error::Error::source(error),
         "the disk failed: the process ends, so that nothing is acknowledged that may be lost",
     );
     process::exit(EXIT_INTERNAL.into());

@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
+use super::error::is_io_failure;
 use super::{Journal, open};
 use crate::error::DbError;
 
@@ -32,7 +33,8 @@ pub(crate) struct Checkpointer {
 }
 
 impl Checkpointer {
-    pub(crate) fn start(database: &Path) -> Result<Self, DbError> {
+    /// Starts the thread. `fatal` is called when the disk fails, as in the writer: a checkpoint syncs the database file.
+    pub(crate) fn start(database: &Path, fatal: fn(&DbError)) -> Result<Self, DbError> {
         let connection = open(database, Journal::Write)?;
         let log = log_path(database);
         let stop = Arc::new((Mutex::new(false), Condvar::new()));
@@ -44,6 +46,10 @@ impl Checkpointer {
                 let mut seen = None;
                 while !stopped(&signal) {
                     if let Err(error) = shorten(&connection, &log, &mut seen) {
+                        if is_io_failure(&error) {
+                            fatal(&error.into());
+                            break;
+                        }
                         // The log only grows meanwhile; the next look tries again.
                         if !flag.swap(true, Ordering::Relaxed) {
                             tracing::warn!(%error, "cannot move the write-ahead log into the database");
@@ -94,18 +100,24 @@ fn shorten(
     connection: &rusqlite::Connection,
     log: &Path,
     seen: &mut Option<SystemTime>,
-) -> Result<(), DbError> {
+) -> rusqlite::Result<()> {
     let written = std::fs::metadata(log).and_then(|file| file.modified()).ok();
-    if log_bytes(log) >= PASSIVE_FROM_BYTES && written != *seen {
-        checkpoint(connection, PASSIVE)?;
+    if log_bytes(log) >= PASSIVE_FROM_BYTES && written != *seen && checkpoint(connection, PASSIVE)?
+    {
         *seen = written;
     }
     Ok(())
 }
 
-pub(super) fn checkpoint(connection: &rusqlite::Connection, pragma: &str) -> Result<(), DbError> {
-    connection.query_row(pragma, (), |_| Ok(()))?;
-    Ok(())
+/// Moves the log back; tells whether all of it, which a reader may forbid.
+pub(super) fn checkpoint(
+    connection: &rusqlite::Connection,
+    pragma: &str,
+) -> rusqlite::Result<bool> {
+    connection.query_row(pragma, (), |row| {
+        let (frames, moved): (i64, i64) = (row.get(1)?, row.get(2)?);
+        Ok(frames == moved)
+    })
 }
 
 /// Where SQLite keeps the log of this database.

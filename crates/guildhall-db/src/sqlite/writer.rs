@@ -135,6 +135,10 @@ impl Worker {
         if log_bytes(&self.log) >= WRITER_FROM_BYTES
             && let Err(error) = checkpoint(&self.connection, PASSIVE)
         {
+            if is_io_failure(&error) {
+                (self.fatal)(&error.into());
+                return;
+            }
             tracing::warn!(%error, "cannot move the write-ahead log into the database");
         }
     }

@@ -84,7 +84,7 @@ impl Disk {
         let (program, words) = through.split_first().unwrap();
         let remounted = Command::new(program)
             .args(words)
-            .args(["mount", "-o", "remount,size=4g"])
+            .args(["mount", "-o", "remount,size=4g", "tmpfs"])
             .arg(self.directory.path())
             .status()
             .await;

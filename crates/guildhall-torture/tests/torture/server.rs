@@ -52,6 +52,11 @@ impl Place {
         place
     }
 
+    /// Where the data is, as its servers see it.
+    pub(crate) fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
     /// What the servers of this place have logged.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.log_file()).unwrap_or_default()

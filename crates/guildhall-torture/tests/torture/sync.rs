@@ -28,6 +28,11 @@ const NOTICE_MAX: Duration = Duration::from_secs(30);
 /// A server whose every fsync is tampered with. The tracer is the server's child and not its parent, so that a kill
 /// reaches the server.
 async fn serve_with_syncs(place: &Place, tampering: &str) -> Server {
+    serve_with_syncs_of(place, &[], tampering).await
+}
+
+/// The same, for the files that `only` names to the tracer.
+async fn serve_with_syncs_of(place: &Place, only: &[&str], tampering: &str) -> Server {
     let there = Command::new("strace").arg("--version").output().await;
     assert!(
         there.is_ok(),
@@ -42,7 +47,7 @@ async fn serve_with_syncs(place: &Place, tampering: &str) -> Server {
         "--seccomp-bpf",
         "--trace=fsync,fdatasync",
     ];
-    let through = [&strace[..], &["--output=/dev/null", &inject]].concat();
+    let through = [&strace[..], only, &["--output=/dev/null", &inject]].concat();
     place.serve_with(&through, &[]).await
 }
 
@@ -123,5 +128,34 @@ async fn a_failed_fsync_ends_the_server_and_is_not_acknowledged() {
     }
     println!("{:?}", troop.figures);
     assert!(troop.figures.acknowledged > 0);
+    place.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_fsync_of_the_database_file_ends_the_server_too() {
+    let place = Place::new();
+    place.serve().await.stop().await;
+    let key = place.key().await;
+    // Only a checkpoint syncs this file; every commit is acknowledged from the log.
+    let path = place.data_dir().join("guildhall.db").display().to_string();
+    let server = serve_with_syncs_of(&place, &["-P", &path], "error=EIO:when=1+").await;
+    let mut client = Client::new(server.address, &key);
+    let metadata = format!("{{\"x\":\"{}\"}}", "x".repeat(60_000));
+    let fields = [("name", "Acme"), ("private_metadata", metadata.as_str())];
+    // Each adds more than a hundred kilobytes to the log, which is moved back from eight megabytes on.
+    let mut acknowledged = 0;
+    while acknowledged < 2_000 {
+        let create = Call::form(Method::POST, "/organizations", &fields);
+        match client.call(&create).await {
+            Ok(reply) => drop(reply.ok()),
+            Err(_) => break,
+        }
+        acknowledged += 1;
+    }
+    assert!(
+        acknowledged < 2_000,
+        "the server goes on although a checkpoint fails"
+    );
+    assert_eq!(server.wait().await.code(), Some(70), "{}", place.log());
     place.verify().await;
 }

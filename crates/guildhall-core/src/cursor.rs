@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use guildhall_db::{Param, Value};
 use guildhall_types::ErrorCode;
 use guildhall_types::ids::DeploymentId;
 use serde::Serialize;
@@ -19,6 +20,15 @@ pub(crate) enum Key {
     Int(i64),
     /// A folded text.
     Text(String),
+}
+
+impl Param for Key {
+    fn value(&self) -> Value<'_> {
+        match self {
+            Self::Int(number) => Value::Int(*number),
+            Self::Text(text) => Value::Text(text),
+        }
+    }
 }
 
 /// Where a page ended: the sort key of its last item, and the id that breaks ties.

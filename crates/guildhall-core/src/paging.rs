@@ -3,7 +3,7 @@
 use guildhall_types::limits::OFFSET_MAX;
 use guildhall_types::{ErrorCode, Page};
 
-use crate::cursor::{Binding, Cursor};
+use crate::cursor::{Binding, Cursor, Key};
 use crate::refusal::Refusal;
 
 /// The direction of a list.
@@ -22,6 +22,34 @@ impl Order {
         match self {
             Self::Ascending => "asc",
             Self::Descending => "desc",
+        }
+    }
+
+    /// The place before the first row of an order by a number.
+    pub(crate) fn start_of_numbers(self) -> Cursor {
+        match self {
+            Self::Ascending => Cursor {
+                key: Key::Int(i64::MIN),
+                id: 0,
+            },
+            Self::Descending => Cursor {
+                key: Key::Int(i64::MAX),
+                id: i64::MAX,
+            },
+        }
+    }
+
+    /// The place before the first row of an order by a folded text.
+    pub(crate) fn start_of_texts(self) -> Cursor {
+        match self {
+            Self::Ascending => Cursor {
+                key: Key::Text(String::new()),
+                id: 0,
+            },
+            Self::Descending => Cursor {
+                key: Key::Text(char::MAX.to_string()),
+                id: i64::MAX,
+            },
         }
     }
 }

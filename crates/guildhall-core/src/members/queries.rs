@@ -1,6 +1,6 @@
 //! Reading members.
 
-use guildhall_db::{Param, Stmt, statements};
+use guildhall_db::{Stmt, statements};
 use guildhall_types::ids::{MemberId, OrganizationId, RoleId, UserId};
 use guildhall_types::members::{OrganizationMember, UserOrganizationMembership};
 use guildhall_types::{JsonObject, Page, Timestamp};
@@ -140,18 +140,12 @@ fn statement(with_role: bool, sort: MemberSort, order: Order) -> &'static Stmt {
 impl MemberSort {
     /// The place before the first row of the order.
     fn start(self, order: Order) -> Cursor {
-        let key = match (self, order) {
-            (Self::CreatedAt, Order::Ascending) => Key::Int(0),
-            (Self::CreatedAt, Order::Descending) => Key::Int(i64::MAX),
-            (_, Order::Ascending) => Key::Text(String::new()),
-            (_, Order::Descending) => Key::Text(char::MAX.to_string()),
-        };
-        let id = if order == Order::Ascending {
-            0
-        } else {
-            i64::MAX
-        };
-        Cursor { key, id }
+        match self {
+            Self::CreatedAt => order.start_of_numbers(),
+            Self::FirstName | Self::LastName | Self::Email | Self::Username => {
+                order.start_of_texts()
+            }
+        }
     }
 
     fn place(self, row: &MemberRow) -> Cursor {
@@ -257,10 +251,6 @@ fn select(
                 .unwrap_or_default()
         }
     };
-    let key: &dyn Param = match &place.key {
-        Key::Int(value) => value,
-        Key::Text(value) => value,
-    };
     let rows = tx.sql.rows(
         statement(filter.role_id.is_some(), sort, request.order),
         &[
@@ -268,7 +258,7 @@ fn select(
             &organization,
             &filter.role_id,
             &pattern,
-            key,
+            &place.key,
             &place.id,
             &request.fetch(),
             &request.offset,

@@ -160,18 +160,10 @@ fn statement(source: Source, sort: OrganizationSort, order: Order) -> &'static S
 impl OrganizationSort {
     /// The place before the first row of the order.
     fn start(self, order: Order) -> Cursor {
-        let key = match (self, order) {
-            (Self::Name, Order::Ascending) => Key::Text(String::new()),
-            (Self::Name, Order::Descending) => Key::Text(char::MAX.to_string()),
-            (_, Order::Ascending) => Key::Int(i64::MIN),
-            (_, Order::Descending) => Key::Int(i64::MAX),
-        };
-        let id = if order == Order::Ascending {
-            0
-        } else {
-            i64::MAX
-        };
-        Cursor { key, id }
+        match self {
+            Self::Name => order.start_of_texts(),
+            Self::CreatedAt | Self::MemberCount | Self::UpdatedAt => order.start_of_numbers(),
+        }
     }
 
     fn place(self, row: &OrganizationRow) -> Cursor {
@@ -281,12 +273,9 @@ fn select(
         .cursor(binding)?
         .unwrap_or_else(|| sort.start(request.order));
     let (source, filters, total) = source(tx, filter, search)?;
-    let key: &dyn Param = match &place.key {
-        Key::Int(value) => value,
-        Key::Text(value) => value,
-    };
     let fetch = request.fetch();
-    let mut params: Vec<&dyn Param> = vec![&deployment, key, &place.id, &fetch, &request.offset];
+    let mut params: Vec<&dyn Param> =
+        vec![&deployment, &place.key, &place.id, &fetch, &request.offset];
     params.extend(filters.iter().map(|value| value.as_ref() as &dyn Param));
     let statement = statement(source, sort, request.order);
     let rows = tx

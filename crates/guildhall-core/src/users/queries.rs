@@ -111,18 +111,10 @@ fn statement(searched: bool, sort: UserSort, order: Order) -> &'static Stmt {
 impl UserSort {
     /// The place before the first row of the order.
     fn start(self, order: Order) -> Cursor {
-        let key = match (self, order) {
-            (Self::CreatedAt, Order::Ascending) => Key::Int(0),
-            (Self::CreatedAt, Order::Descending) => Key::Int(i64::MAX),
-            (_, Order::Ascending) => Key::Text(String::new()),
-            (_, Order::Descending) => Key::Text(char::MAX.to_string()),
-        };
-        let id = if order == Order::Ascending {
-            0
-        } else {
-            i64::MAX
-        };
-        Cursor { key, id }
+        match self {
+            Self::CreatedAt => order.start_of_numbers(),
+            Self::Username | Self::Email | Self::PhoneNumber => order.start_of_texts(),
+        }
     }
 
     fn place(self, row: &UserRow) -> Cursor {
@@ -206,12 +198,9 @@ fn select(
             })?
             .unwrap_or_default(),
     };
-    let key: &dyn Param = match &place.key {
-        Key::Int(value) => value,
-        Key::Text(value) => value,
-    };
     let fetch = request.fetch();
-    let mut params: Vec<&dyn Param> = vec![&deployment, key, &place.id, &fetch, &request.offset];
+    let mut params: Vec<&dyn Param> =
+        vec![&deployment, &place.key, &place.id, &fetch, &request.offset];
     params.extend(pattern.iter().map(|pattern| pattern as &dyn Param));
     let statement = statement(pattern.is_some(), sort, request.order);
     let rows = tx.sql.rows(statement, &params, UserRow::read)?;

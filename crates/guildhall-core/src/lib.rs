@@ -22,6 +22,7 @@ mod normalise;
 pub mod organizations;
 mod paging;
 mod refusal;
+mod rehearsal;
 pub mod roles;
 mod scope;
 pub mod users;
@@ -33,6 +34,7 @@ pub use crate::guildhall::{
 pub use crate::ids::Slot;
 pub use crate::paging::{Effort, Order, PageLimits, PageRequest};
 pub use crate::refusal::{Failure, Refusal, Refused};
+pub use crate::rehearsal::{Foreseen, Rehearsal};
 pub use crate::scope::{Deployment, OrganizationRead, ReadTx, Recorded, WriteTx};
 pub use guildhall_db::{DatabaseStats, DbError, DirectoryLock, LockError};
 pub use guildhall_types::Revision;

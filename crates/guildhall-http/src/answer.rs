@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use guildhall_core::{Answer, Refusal, Written};
+use guildhall_types::dry_run::DryRun;
 use guildhall_types::{ErrorCode, Revision};
 use serde::Serialize;
 
@@ -22,7 +23,12 @@ const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// The answer of a change.
 #[derive(Debug)]
-pub(crate) struct Changed<T>(pub(crate) Written<T>);
+pub(crate) enum Changed<T> {
+    /// It was made.
+    Written(Written<T>),
+    /// It was only tried.
+    Tried(Box<DryRun>),
+}
 
 /// One object that was read.
 #[derive(Debug)]
@@ -33,7 +39,10 @@ pub(crate) struct Single<T> {
 
 impl<T: Serialize> IntoResponse for Changed<T> {
     fn into_response(self) -> Response {
-        let Written { answer, revision } = self.0;
+        let Written { answer, revision } = match self {
+            Self::Written(written) => written,
+            Self::Tried(tried) => return tried_response(&tried),
+        };
         let mut response = match answer {
             Answer::Fresh(answer) => Json(answer).into_response(),
             Answer::Replayed(text) => {
@@ -48,6 +57,15 @@ impl<T: Serialize> IntoResponse for Changed<T> {
         response.headers_mut().extend(revision_headers(revision));
         response
     }
+}
+
+/// With the tag of the revision that was looked at: as `If-Match` of the change, it makes what was foretold come true.
+fn tried_response(tried: &DryRun) -> Response {
+    let mut response = Json(tried).into_response();
+    if let Some(revision) = tried.revision {
+        response.headers_mut().extend(revision_headers(revision));
+    }
+    response
 }
 
 impl<T: Serialize> Single<T> {

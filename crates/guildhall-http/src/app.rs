@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use crate::answer::{Changed, Single};
-use crate::change::{Caller, Change};
+use crate::change::{Caller, Change, Purpose};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::problem::ProblemResponse;
@@ -49,21 +49,28 @@ impl App {
         }))
     }
 
-    /// Carries out a change and answers with its revision.
+    /// Carries out a change and answers with its revision; or only tries it, if that is what it was sent for.
     pub(crate) async fn write<T: Serialize + Send + 'static>(
         &self,
         change: Change,
         command: impl Fn(&WriteTx<'_>) -> Result<Recorded<T>, Refusal> + Send + 'static,
     ) -> Result<Changed<T>, ProblemResponse> {
+        let idempotency = match change.purpose {
+            Purpose::CarryOut(idempotency) => idempotency,
+            Purpose::DryRun => {
+                let tried = self.rehearse(change.caller, change.request_id, command);
+                return Ok(Changed::Tried(Box::new(tried.await?)));
+            }
+        };
         let request = ChangeRequest {
             request_id: change.request_id.as_str().to_owned(),
-            idempotency: change.idempotency,
+            idempotency,
         };
         let written = self
             .guildhall
             .write(change.caller.deployment, request, command)
             .await?;
-        Ok(Changed(written))
+        Ok(Changed::Written(written))
     }
 
     /// Reads one object, at once.

@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::body::{self, BodyLimits};
+use crate::dry_run;
 use crate::problem::ProblemResponse;
 use crate::request_id::RequestId;
 
@@ -48,7 +49,16 @@ pub(crate) struct Change {
     pub(crate) caller: Caller,
     pub(crate) request_id: RequestId,
     pub(crate) if_match: IfMatch,
-    pub(crate) idempotency: Option<Idempotency>,
+    pub(crate) purpose: Purpose,
+}
+
+/// What a change is sent for.
+#[derive(Debug)]
+pub(crate) enum Purpose {
+    /// To be carried out, and once only if there is a key.
+    CarryOut(Option<Idempotency>),
+    /// To hear what it would do (`?dry_run=true`).
+    DryRun,
 }
 
 /// A change together with its body.
@@ -73,7 +83,9 @@ impl<S: Sync, B: Content> FromRequest<S> for With<B> {
 
     async fn from_request(mut request: Request, _: &S) -> Result<Self, ProblemResponse> {
         let caller = request.extract_parts::<Caller>().await?;
-        if caller.scope == KeyScope::ReadOnly {
+        let rehearsed = dry_run::Parameters::read(request.uri())?.asked()?;
+        // A dry run changes nothing, and tells nothing that the key could not read.
+        if caller.scope == KeyScope::ReadOnly && rehearsed.is_none() {
             return Err(ErrorCode::ReadOnlyKey.into());
         }
         let (parts, body) = request.into_parts();
@@ -98,16 +110,25 @@ impl<S: Sync, B: Content> FromRequest<S> for With<B> {
         );
         hash.update([0]);
         let body = B::read(&parts.headers, body, &mut hash).await?;
-        let idempotency = key.map(|key| Idempotency {
-            key,
-            fingerprint: hash.finalize().into(),
-        });
+        let purpose = match (rehearsed, key) {
+            (Some(_), None) => Purpose::DryRun,
+            (Some(_), Some(_)) => {
+                return Err(invalid_field(
+                    "Idempotency-Key",
+                    "cannot be combined with `dry_run`: what does nothing may be repeated",
+                ));
+            }
+            (None, key) => Purpose::CarryOut(key.map(|key| Idempotency {
+                key,
+                fingerprint: hash.finalize().into(),
+            })),
+        };
         Ok(Self {
             change: Change {
                 caller,
                 request_id,
                 if_match,
-                idempotency,
+                purpose,
             },
             body,
         })

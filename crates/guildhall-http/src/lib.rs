@@ -19,6 +19,7 @@ mod admission;
 mod answer;
 mod change;
 mod connection;
+mod dry_run;
 mod form;
 mod images;
 mod json;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use guildhall_types::dry_run::DryRun;
 use guildhall_types::ids::{DeploymentId, ImageId, MemberId, OrganizationId, RoleId, UserId};
 use guildhall_types::{ErrorCode, Problem};
 use serde_json::{Map, Value, json};
@@ -13,6 +14,7 @@ use utoipa::OpenApi;
 /// The head of the document, and the shapes that no handler names.
 #[derive(Debug, OpenApi)]
 #[openapi(components(schemas(
+    DryRun,
     Problem,
     DeploymentId,
     ImageId,
@@ -27,7 +29,7 @@ const INTRODUCTION: &str = "Organizations, their members, roles and permissions.
     Send an API key as `Authorization: Bearer ghk_…`. Every success has the status 200; every refusal is one JSON \
     object, a `Problem`, with a stable `code`. Ids are decimal strings of at most 2^53-1. Lists are paged by \
     `limit` and `offset`, or by `cursor`. Every change takes an `Idempotency-Key` and an `If-Match`, and answers \
-    the header `guildhall-revision`.";
+    the header `guildhall-revision`; with `?dry_run=true` it tells what it would do, and does nothing.";
 
 /// The document that the routes are added to.
 pub(crate) fn frame() -> utoipa::openapi::OpenApi {
@@ -94,6 +96,9 @@ fn complete(method: &str, path: &str, operation: &mut Map<String, Value>) {
     };
     if let Some(success) = responses.get_mut("200") {
         set(success, "headers", success_headers(changes, single));
+        if changes {
+            or_a_dry_run(success);
+        }
         if success
             .get("description")
             .and_then(Value::as_str)
@@ -121,6 +126,17 @@ fn is_single(operation: &Map<String, Value>) -> bool {
         .is_some_and(|name| name.ends_with("Details"))
 }
 
+/// Beside what the change answers, what it answers when it is only tried.
+fn or_a_dry_run(success: &mut Value) {
+    if let Some(schema) = success.pointer_mut("/content/application~1json/schema") {
+        let (answer, tried) = (
+            schema.take(),
+            json!({ "$ref": "#/components/schemas/DryRun" }),
+        );
+        *schema = json!({ "anyOf": [answer, tried] });
+    }
+}
+
 fn parameters(operation: &mut Map<String, Value>, changes: bool, single: bool) {
     let header = |name: &str, description: &str, example: &str| {
         json!({
@@ -128,8 +144,28 @@ fn parameters(operation: &mut Map<String, Value>, changes: bool, single: bool) {
             "schema": { "type": "string" }, "example": example,
         })
     };
+    let query = |name: &str, description: &str, schema: Value| {
+        json!({
+            "name": name, "in": "query", "required": false, "description": description, "schema": schema,
+        })
+    };
     let added = if changes {
         vec![
+            query(
+                "dry_run",
+                "`true` tells what the change would do, and does nothing",
+                json!({ "type": "boolean", "default": false }),
+            ),
+            query(
+                "limit",
+                "of a dry run: how many members a page has",
+                json!({ "type": "integer", "format": "int64", "minimum": 1 }),
+            ),
+            query(
+                "cursor",
+                "of a dry run: where the page before ended",
+                json!({ "type": "string" }),
+            ),
             header(
                 "Idempotency-Key",
                 "a repeated request with the same key gets the answer of the first, for 24 hours",

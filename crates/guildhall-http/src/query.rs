@@ -58,7 +58,7 @@ impl Paging {
 }
 
 /// A whole number; blank is absent.
-fn number(field: &str, raw: Option<&str>) -> Result<Option<i64>, ProblemResponse> {
+pub(crate) fn number(field: &str, raw: Option<&str>) -> Result<Option<i64>, ProblemResponse> {
     let Some(text) = raw.filter(|text| !text.is_empty()) else {
         return Ok(None);
     };

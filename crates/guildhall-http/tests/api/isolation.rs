@@ -9,7 +9,7 @@ use crate::client::{Caller, Reply};
 use crate::server::{Acme, Server};
 
 /// Every operation of the document that takes an id and needs a key.
-fn operations() -> Vec<(Method, String, Value)> {
+pub(crate) fn operations() -> Vec<(Method, String, Value)> {
     let document = guildhall_http::routes::document();
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -24,7 +24,10 @@ fn operations() -> Vec<(Method, String, Value)> {
 }
 
 /// A body that the operation would accept, with the given ids in it.
-fn body(operation: &Value, ids: &BTreeMap<&str, String>) -> (Option<&'static str>, Vec<u8>) {
+pub(crate) fn body(
+    operation: &Value,
+    ids: &BTreeMap<&str, String>,
+) -> (Option<&'static str>, Vec<u8>) {
     let content = &operation["requestBody"]["content"];
     if content.get("multipart/form-data").is_some() {
         let name = if operation["operationId"]

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod dry_run;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod isolation;

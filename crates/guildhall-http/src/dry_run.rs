@@ -1,0 +1,135 @@
+//! `?dry_run=true`: any change, tried and taken back.
+//!
+//! A handler does not know of it: [`With`](crate::change::With) reads it, and [`App::write`] rehearses the handler's
+//! command instead of carrying it out.
+
+use axum::extract::Query;
+use axum::http::Uri;
+use guildhall_core::{
+    Foreseen, Order, PageLimits, PageRequest, Recorded, Refusal, Rehearsal, WriteTx,
+};
+use guildhall_types::Problem;
+use guildhall_types::dry_run::DryRun;
+use guildhall_types::limits::{MEMBER_PAGE_LIMIT_DEFAULT, MEMBER_PAGE_LIMIT_MAX};
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::change::{Caller, invalid_field};
+use crate::problem::ProblemResponse;
+use crate::query;
+use crate::request_id::RequestId;
+
+const LIMITS: PageLimits = PageLimits {
+    default: MEMBER_PAGE_LIMIT_DEFAULT,
+    max: MEMBER_PAGE_LIMIT_MAX,
+};
+
+/// What the query string of a change may say.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Parameters {
+    dry_run: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+impl Parameters {
+    /// Reads the query string. A change whose `dry_run` cannot be read is refused: it might be meant.
+    pub(crate) fn read(uri: &Uri) -> Result<Self, ProblemResponse> {
+        if uri.query().is_none() {
+            return Ok(Self::default());
+        }
+        let Ok(Query(parameters)) = Query::try_from_uri(uri) else {
+            return Err(invalid_field(
+                "query",
+                "must have each of `dry_run`, `limit` and `cursor` at most once",
+            ));
+        };
+        Ok(parameters)
+    }
+
+    /// The page of members that is wanted of a dry run, if it is one.
+    pub(crate) fn asked(self) -> Result<Option<PageRequest>, ProblemResponse> {
+        let limit = query::number("limit", self.limit.as_deref())?;
+        let cursor = self.cursor.filter(|cursor| !cursor.is_empty());
+        let page = PageRequest::new(LIMITS, limit, None, cursor, Order::Ascending)?;
+        match self.dry_run.as_deref() {
+            None | Some("false") => Ok(None),
+            Some("true") => Ok(Some(page)),
+            Some(_) => Err(invalid_field("dry_run", "must be `true` or `false`")),
+        }
+    }
+}
+
+impl App {
+    /// Tries a change and takes it back.
+    pub(crate) async fn rehearse<T: Serialize + Send + 'static>(
+        &self,
+        caller: Caller,
+        request_id: RequestId,
+        command: impl Fn(&WriteTx<'_>) -> Result<Recorded<T>, Refusal> + Send + 'static,
+    ) -> Result<DryRun, ProblemResponse> {
+        let name = request_id.as_str().to_owned();
+        let rehearsal = self
+            .guildhall
+            .rehearse(caller.deployment, name.clone(), command);
+        match rehearsal.await? {
+            Rehearsal::Refused(refused) => Ok(DryRun {
+                dry_run: true,
+                would_succeed: false,
+                refusal: Some(Problem::new(
+                    refused.code,
+                    refused.message,
+                    refused.fields,
+                    name,
+                )),
+                revision: None,
+                answer: None,
+                access: None,
+            }),
+            Rehearsal::Foreseen(Foreseen { answer, revision }) => Ok(DryRun {
+                dry_run: true,
+                would_succeed: true,
+                refusal: None,
+                revision,
+                answer: Some(serde_json::value::to_raw_value(&answer).map_err(Refusal::from)?),
+                access: None,
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use guildhall_types::ErrorCode;
+
+    fn asked(query: &str) -> Result<Option<PageRequest>, ProblemResponse> {
+        Parameters::read(&format!("/organizations?{query}").parse().unwrap())?.asked()
+    }
+
+    #[test]
+    fn only_the_word_true_is_a_dry_run() {
+        assert!(asked("dry_run=true").unwrap().is_some());
+        assert!(asked("dry_run=%74rue&limit=2").unwrap().is_some());
+        for query in ["", "x", "dry_run=false", "limit=3", "dryrun=true"] {
+            assert!(asked(query).unwrap().is_none(), "{query}");
+        }
+    }
+
+    #[test]
+    fn what_might_be_meant_as_a_dry_run_is_not_carried_out() {
+        for query in [
+            "dry_run",
+            "dry_run=",
+            "dry_run=1",
+            "dry_run=True",
+            "dry_run=true%20",
+            "dry_run=true&dry_run=false",
+            "dry_run=true&limit=0",
+            "limit=x",
+        ] {
+            let refusal = asked(query).unwrap_err();
+            assert_eq!(refusal.code(), ErrorCode::InvalidRequest, "{query}");
+        }
+    }
+}

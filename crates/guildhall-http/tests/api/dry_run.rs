@@ -1,0 +1,213 @@
+//! `?dry_run=true`: every change tells what it would do, and does nothing.
+
+use std::collections::BTreeMap;
+
+use guildhall_types::keys::KeyScope;
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::client::{Caller, Reply};
+use crate::isolation::{body, operations};
+use crate::server::{Acme, Server};
+
+/// The nouns whose changes can be tried.
+const NOUNS: [&str; 4] = ["organizations", "members", "roles", "users"];
+
+type Operation = (Method, String, Value);
+
+/// Every change of the document.
+fn changes() -> Vec<Operation> {
+    let mut changes = operations();
+    changes.retain(|(method, _, operation)| {
+        *method != Method::GET && NOUNS.iter().any(|noun| operation["tags"][0] == *noun)
+    });
+    assert!(changes.len() >= 14, "the test has lost its sight");
+    changes
+}
+
+/// A change that would succeed.
+async fn send(caller: &Caller, operation: &Operation, acme: &Acme, query: &str) -> Reply {
+    let (method, template, document) = operation;
+    // A role that the member has not can be given, one that it has can be taken.
+    let takes = *method == Method::DELETE && template.contains("{member_id}/roles");
+    let ids = BTreeMap::from([
+        ("organization_id", acme.organization.clone()),
+        ("member_id", acme.members[0].clone()),
+        ("role_id", acme.roles[usize::from(!takes)].clone()),
+        ("user_id", acme.outsider.clone()),
+    ]);
+    let mut path = template.clone();
+    for (name, id) in &ids {
+        path = path.replace(&format!("{{{name}}}"), id);
+    }
+    let (content_type, body) = body(document, &ids);
+    caller
+        .send(
+            method.clone(),
+            &format!("{path}{query}"),
+            content_type,
+            body.into(),
+        )
+        .await
+}
+
+/// An answer without what is drawn anew each time: ids and times.
+fn lasting(mut answer: Value) -> Value {
+    if let Some(object) = answer.as_object_mut() {
+        for (name, value) in object {
+            if name == "id" || name.ends_with("_at") || name == "image_url" {
+                *value = Value::Null;
+            }
+        }
+    }
+    answer
+}
+
+#[tokio::test]
+async fn every_change_can_be_tried_and_leaves_no_byte() {
+    for operation in changes() {
+        let name = format!("{} {}", operation.0, operation.1);
+        let parameters = operation.2["parameters"].to_string();
+        assert!(parameters.contains("\"dry_run\""), "{name}");
+
+        let server = Server::start().await;
+        let backend = server.backend().await;
+        let reader = server.caller("default", KeyScope::ReadOnly, None).await;
+        let acme = Acme::create(&backend).await;
+        let before = server.export();
+        let tried = send(&backend, &operation, &acme, "?dry_run=true").await;
+        let headers = tried.headers.clone();
+        let tried = tried.ok();
+        assert_eq!(tried["dry_run"], true, "{name}");
+        assert_eq!(tried["would_succeed"], true, "{name}: {tried}");
+        let read = send(&reader, &operation, &acme, "?dry_run=true").await.ok();
+        assert_eq!(
+            lasting(read["answer"].clone()),
+            lasting(tried["answer"].clone())
+        );
+        assert!(server.export() == before, "{name} left something behind");
+
+        // What was foretold comes true, at the revision that was named; and the test would have seen it.
+        let tag = headers.get("etag").map_or("*", |tag| tag.to_str().unwrap());
+        let careful = backend.with("if-match", tag);
+        let done = send(&careful, &operation, &acme, "?dry_run=false").await;
+        assert_eq!(
+            lasting(tried["answer"].clone()),
+            lasting(done.ok()),
+            "{name}"
+        );
+        assert!(server.export() != before, "{name} changes nothing");
+        server.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_the_answer() {
+    let server = Server::start().await;
+    let backend = server.backend().await;
+    let acme = Acme::create(&backend).await;
+    let before = server.export();
+    let roles = acme.path("/roles");
+    let taken = json!({ "name": "editor", "permissions": [] });
+    let refused = backend
+        .with("x-request-id", "my-9")
+        .post(&format!("{roles}?dry_run=true"), taken.clone())
+        .await;
+    assert_eq!(
+        (refused.header("etag"), refused.header("guildhall-revision")),
+        ("", "")
+    );
+    let refused = refused.ok();
+    for (field, value) in [
+        ("would_succeed", json!(false)),
+        ("revision", Value::Null),
+        ("answer", Value::Null),
+        ("access", Value::Null),
+    ] {
+        assert_eq!(refused[field], value, "{field}");
+    }
+    // It is the very problem that the change is answered.
+    let real = backend
+        .with("x-request-id", "my-9")
+        .post(&roles, taken)
+        .await;
+    assert_eq!(refused["refusal"], real.refused(409, "role_name_taken"));
+
+    let stale = backend.with("if-match", "\"1@1\"");
+    let stale = stale.delete(&acme.path("?dry_run=true")).await.ok();
+    assert_eq!(stale["refusal"]["code"], "revision_mismatch");
+    let missing = backend.delete("/organizations/9?dry_run=true").await.ok();
+    assert_eq!(missing["refusal"]["code"], "organization_not_found");
+    assert!(server.export() == before);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_request_that_is_wrong_whatever_the_state_is_an_error() {
+    let server = Server::start().await;
+    let backend = server.backend().await;
+    let acme = Acme::create(&backend).await;
+    let before = server.export();
+    let roles = acme.path("/roles?dry_run=true");
+    let nameless = backend.post(&roles, json!({ "permissions": [] })).await;
+    nameless.refused(400, "invalid_request");
+    let long = json!({ "name": "x".repeat(101), "permissions": [] });
+    backend
+        .post(&roles, long)
+        .await
+        .refused(400, "invalid_request");
+    let id = backend.delete("/organizations/x?dry_run=true").await;
+    id.refused(400, "invalid_id");
+    for query in ["?dry_run=yes", "?dry_run", "?dry_run=true&dry_run=false"] {
+        let reply = backend.delete(&acme.path(query)).await;
+        reply.refused(400, "invalid_request");
+    }
+    let keyed = backend.with("idempotency-key", "k-1");
+    let keyed = keyed.delete(&acme.path("?dry_run=true")).await;
+    keyed.refused(400, "invalid_request");
+    assert!(keyed.fields().contains_key("Idempotency-Key"));
+    assert!(server.export() == before);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_read_only_key_may_try_and_nothing_else() {
+    let server = Server::start().await;
+    let acme = Acme::create(&server.backend().await).await;
+    let reader = server.caller("default", KeyScope::ReadOnly, None).await;
+    for query in ["", "?dry_run=false", "?DRY_RUN=true", "?dry_run=true;x"] {
+        let reply = reader.delete(&acme.path(query)).await;
+        assert_ne!(reply.status, 200, "{query}");
+    }
+    let tried = reader.delete(&acme.path("?dry_run=true")).await.ok();
+    assert_eq!(tried["would_succeed"], true);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_foretold_is_of_the_revision_that_holds() {
+    let server = Server::start().await;
+    let backend = server.backend().await;
+    let acme = Acme::create(&backend).await;
+    let tag = backend.get(&acme.path("")).await.header("etag").to_owned();
+    let rename = [("name", "Acme 2")];
+    let tried = backend
+        .patch_form(&acme.path("?dry_run=true"), &rename)
+        .await;
+    assert_eq!(tried.header("etag"), tag);
+    assert_eq!(tried.header("guildhall-revision"), tag.trim_matches('"'));
+    assert_eq!(tried.ok()["revision"], tag.trim_matches('"'));
+    // Nothing would change.
+    let same = [("name", "Acme")];
+    let same = backend.patch_form(&acme.path("?dry_run=true"), &same).await;
+    assert_eq!(same.header("etag"), tag);
+    // What is not there yet has none.
+    let new = backend.post_form("/organizations?dry_run=true", &[("name", "Bolt")]);
+    let new = new.await;
+    assert_eq!(
+        (new.header("etag"), new.header("idempotent-replayed")),
+        ("", "")
+    );
+    assert_eq!(new.ok()["revision"], Value::Null);
+    server.finish().await;
+}

@@ -22,6 +22,7 @@ doomed = itertools.cycle(seeded("doomed_organization_ids"))
 @schemathesis.hook
 def before_call(context, case, kwargs):
     new_idempotency_key(case)
+    settle_dry_run(case)
     spare_the_stage(case)
     if case.meta is not None and case.meta.generation.mode.is_positive:
         believable_form(case)
@@ -32,6 +33,16 @@ def new_idempotency_key(case):
     key = (case.headers or {}).get("Idempotency-Key")
     if isinstance(key, str) and 1 <= len(key) <= 255 and key.isascii() and key.isprintable() and " " not in key:
         case.headers["Idempotency-Key"] = f"schemathesis-{next(numbers)}"
+
+
+def settle_dry_run(case):
+    """A dry run takes no key; and a scenario that goes on with what was created or deleted needs it to be done."""
+    if case.method == "GET" or str((case.query or {}).get("dry_run")).lower() != "true":
+        return
+    if case.meta is None or case.meta.phase.name.name == "STATEFUL":
+        del case.query["dry_run"]
+    else:
+        (case.headers or {}).pop("Idempotency-Key", None)
 
 
 def spare_the_stage(case):

@@ -1,0 +1,208 @@
+//! What one role permits.
+
+use std::{collections::HashSet, mem, sync::Arc};
+
+use crate::{
+    heap::ARC_HEADER_BYTES,
+    pattern::{is_pattern, matches},
+};
+
+/// An immutable set of permission texts, in the order given, without repeated ones.
+///
+/// Texts without a wildcard are found by hash, so that a role may hold a thousand of them; those with one are
+/// tried one after the other.
+///
+/// ```
+/// use guildhall_access::PermissionSet;
+///
+/// let editor = PermissionSet::new(["documents:*", "invoices:read"]);
+/// assert!(editor.grants("documents:write", false));
+/// assert!(!editor.grants("documents:write", true), "no pattern gives what is exact-only");
+/// assert!(editor.grants("invoices:read", true));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PermissionSet {
+    texts: Box<[Arc<str>]>,
+    /// Sorted by hash; the place is that in `texts`.
+    exact: Box<[Exact]>,
+    patterns: Box<[Arc<str>]>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Exact {
+    hash: u32,
+    place: u32,
+}
+
+/// A permission that is asked for, with its hash: computed once for all the roles that are looked through.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    text: &'a str,
+    hash: u32,
+    exact_only: bool,
+}
+
+impl<'a> Asked<'a> {
+    pub(crate) fn new(text: &'a str, exact_only: bool) -> Self {
+        Self {
+            text,
+            hash: hash(text),
+            exact_only,
+        }
+    }
+}
+
+impl PermissionSet {
+    /// The set of these texts. Texts that are `Arc<str>` already are shared, not copied.
+    pub fn new<T>(texts: impl IntoIterator<Item = T>) -> Self
+    where
+        T: AsRef<str> + Into<Arc<str>>,
+    {
+        let mut seen: HashSet<Arc<str>> = HashSet::new();
+        let mut kept: Vec<Arc<str>> = Vec::new();
+        for text in texts {
+            if !seen.contains(text.as_ref()) {
+                let text: Arc<str> = text.into();
+                seen.insert(Arc::clone(&text));
+                kept.push(text);
+            }
+        }
+        let patterns = kept.iter().filter(|text| is_pattern(text)).cloned();
+        let mut exact: Vec<Exact> = kept
+            .iter()
+            .zip(0..)
+            .filter(|(text, _)| !is_pattern(text))
+            .map(|(text, place)| Exact {
+                hash: hash(text),
+                place,
+            })
+            .collect();
+        exact.sort_unstable_by_key(|entry| (entry.hash, entry.place));
+        Self {
+            patterns: patterns.collect(),
+            exact: exact.into(),
+            texts: kept.into(),
+        }
+    }
+
+    /// Whether the set gives `asked`; for an exact-only permission its patterns do not count.
+    pub fn grants(&self, asked: &str, exact_only: bool) -> bool {
+        self.granting(Asked::new(asked, exact_only))
+            .next()
+            .is_some()
+    }
+
+    /// The texts as given.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.texts.iter().map(AsRef::as_ref)
+    }
+
+    /// Bytes on the heap, with texts that other sets may share.
+    pub fn bytes(&self) -> usize {
+        let texts: usize = self
+            .texts
+            .iter()
+            .map(|text| text.len() + ARC_HEADER_BYTES)
+            .sum();
+        texts
+            + mem::size_of_val(&*self.texts)
+            + mem::size_of_val(&*self.exact)
+            + mem::size_of_val(&*self.patterns)
+    }
+
+    /// The texts of this set that give `asked`. Every decision and every explanation is read from here.
+    pub(crate) fn granting<'a>(&'a self, asked: Asked<'a>) -> impl Iterator<Item = &'a Arc<str>> {
+        let start = self.exact.partition_point(|entry| entry.hash < asked.hash);
+        let exact = self
+            .exact
+            .iter()
+            .skip(start)
+            .take_while(move |entry| entry.hash == asked.hash)
+            .filter_map(|entry| self.texts.get(entry.place as usize))
+            .filter(move |text| ***text == *asked.text);
+        let patterns = if asked.exact_only {
+            &[]
+        } else {
+            &*self.patterns
+        };
+        exact.chain(
+            patterns
+                .iter()
+                .filter(move |held| matches(held, asked.text)),
+        )
+    }
+
+    pub(crate) fn texts(&self) -> &[Arc<str>] {
+        &self.texts
+    }
+}
+
+/// Eight bytes at a step. It only finds candidates, whose text is then compared; a forged collision makes a
+/// role as slow as one of patterns, never wrong.
+fn hash(text: &str) -> u32 {
+    const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mix = |hash: u64, word: [u8; 8]| {
+        (hash.rotate_left(23) ^ u64::from_le_bytes(word)).wrapping_mul(MULTIPLIER)
+    };
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    let mut last = [0; 8];
+    for (to, from) in last.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    let whole = words.iter().fold(0, |hash, word| mix(hash, *word));
+    (mix(whole, last) >> 32) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_is_kept_and_repeated_texts_are_dropped() {
+        let set = PermissionSet::new(["b", "a:*", "b", "a", "a:*"]);
+        assert_eq!(set.iter().collect::<Vec<_>>(), ["b", "a:*", "a"]);
+    }
+
+    #[test]
+    fn a_thousand_texts_are_found_and_no_other() {
+        let set = PermissionSet::new((0..1_000).map(|n| format!("noun{n}:verb")));
+        for n in 0..1_000 {
+            assert!(set.grants(&format!("noun{n}:verb"), true));
+            assert!(!set.grants(&format!("noun{n}:verbs"), false));
+        }
+    }
+
+    #[test]
+    fn texts_that_hash_alike_are_told_apart() {
+        let (short, long) = ("a", "a\0");
+        assert_eq!(hash(short), hash(long));
+        assert!(!PermissionSet::new([short]).grants(long, false));
+        let both = PermissionSet::new([long, short]);
+        assert!(both.grants(short, false) && both.grants(long, false));
+    }
+
+    #[test]
+    fn a_pattern_gives_nothing_that_is_exact_only() {
+        let set = PermissionSet::new(["*", "a:*", "a:b"]);
+        assert!(set.grants("a:c", false) && !set.grants("a:c", true));
+        assert!(set.grants("a:b", true));
+        assert!(!set.grants("a:*", true), "a pattern is not exact");
+    }
+
+    #[test]
+    fn every_text_that_gives_a_permission_is_named() {
+        let set = PermissionSet::new(["*", "b", "a:*", "a:b"]);
+        let granting: Vec<_> = set.granting(Asked::new("a:b", false)).collect();
+        assert_eq!(
+            granting,
+            [&"a:b".into(), &"*".into(), &"a:*".into()] as [&Arc<str>; 3]
+        );
+    }
+
+    #[test]
+    fn a_shared_text_is_not_copied() {
+        let text: Arc<str> = "a:b".into();
+        let set = PermissionSet::new([Arc::clone(&text)]);
+        assert!(set.texts().iter().all(|held| Arc::ptr_eq(held, &text)));
+    }
+}

@@ -10,7 +10,7 @@ use std::{
 use guildhall_types::ids::{MemberId, UserId};
 
 use crate::{
-    Moment,
+    Demand, Moment, Reason,
     cursor::Cursor,
     membership::{Member, Standing},
 };
@@ -22,10 +22,11 @@ pub struct MemberDiff {
     pub user_id: UserId,
     /// The membership: as it is afterwards, or as it was when it is gone.
     pub member_id: MemberId,
-    /// Permission texts held afterwards only, sorted; a pattern stays a pattern.
-    pub gained: Vec<Arc<str>>,
-    /// Permission texts held before only, sorted.
-    pub lost: Vec<Arc<str>>,
+    /// Permission texts held afterwards that nothing gave before, sorted; a pattern stays a pattern. Who could do
+    /// everything gains nothing. Members of equal change share the list.
+    pub gained: Arc<[Arc<str>]>,
+    /// Permission texts held before that nothing gives afterwards, sorted.
+    pub lost: Arc<[Arc<str>]>,
 }
 
 /// The members above `after_user` who gain or lose a permission between two moments of one organization, by user id.
@@ -50,7 +51,7 @@ pub fn diff<'a>(
 }
 
 /// Texts gained and lost by whoever moves from one standing to another.
-type Change = (Vec<Arc<str>>, Vec<Arc<str>>);
+type Change = (Arc<[Arc<str>]>, Arc<[Arc<str>]>);
 
 /// A standing by its address, which stays while the snapshot is borrowed; `None` for who is not let in.
 type Address = Option<*const Standing>;
@@ -76,8 +77,8 @@ impl Iterator for Diff<'_> {
                 return Some(MemberDiff {
                     user_id,
                     member_id,
-                    gained: gained.clone(),
-                    lost: lost.clone(),
+                    gained: Arc::clone(gained),
+                    lost: Arc::clone(lost),
                 });
             }
         }
@@ -124,12 +125,15 @@ impl<'a> Diff<'a> {
         let key = (before.map(ptr::from_ref), after.map(ptr::from_ref));
         let moments = (&self.before, &self.after);
         self.known.entry(key).or_insert_with(|| {
-            let before = moments.0.held_texts(before);
-            let after = moments.1.held_texts(after);
-            let only = |one: &BTreeSet<&Arc<str>>, other| {
-                one.difference(other).map(|text| Arc::clone(text)).collect()
+            let only = |one: &Moment<'a>, held, other: &Moment<'a>, given| {
+                let mut texts = one.held_texts(held);
+                texts.retain(|text| !other.gives(given, text));
+                texts.into_iter().cloned().collect()
             };
-            (only(&after, &before), only(&before, &after))
+            (
+                only(moments.1, after, moments.0, before),
+                only(moments.0, before, moments.1, after),
+            )
         })
     }
 }
@@ -150,5 +154,12 @@ impl<'a> Moment<'a> {
         let held = entered.into_iter().flat_map(|standing| self.held(standing));
         held.flat_map(|(_, held)| held.role.permissions.texts())
             .collect()
+    }
+
+    /// Whether the text is given. That of a pattern is, taken as it is written, where a pattern as wide or wider is held:
+    /// only a wildcard matches its wildcards.
+    fn gives(&self, entered: Option<&'a Standing>, text: &str) -> bool {
+        entered
+            .is_some_and(|standing| self.judge(standing, &Demand::All(&[text])) == Reason::Granted)
     }
 }

@@ -199,13 +199,49 @@ fn a_difference_names_who_gains_and_who_loses() {
 }
 
 #[test]
+fn what_another_text_gives_already_is_not_gained() {
+    let set = |permissions: &[&str]| {
+        organization(&[role(EDITOR, permissions)], &[member(EVE, &[EDITOR])])
+    };
+    let texts = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
+    for (before, after, gained, lost) in [
+        (
+            &["*"][..],
+            &["*", "documents:read", "documents:*"][..],
+            &[][..],
+            &[][..],
+        ),
+        (&["documents:*"], &["documents:read"], &[], &["documents:*"]),
+        (&["documents:read"], &["documents:*"], &["documents:*"], &[]),
+        (&["a:*:c"], &["a:*"], &["a:*"], &[]),
+        (&["a:*"], &["a:*:c", "a:b:c", "*:b"], &["*:b"], &["a:*"]),
+    ] {
+        let expected = [(EVE, texts(gained), texts(lost))];
+        let expected = expected
+            .as_slice()
+            .get(usize::from(gained.len() + lost.len() == 0)..);
+        assert_eq!(effects(&set(before), &set(after)), expected.unwrap());
+    }
+
+    // No pattern gives what is exact-only: there the text itself is a gain.
+    let mut exact = DeploymentSnapshot::builder(1);
+    exact.exact_only("documents:delete");
+    let exact = exact.finish();
+    let (before, after) = (set(&["*"]), set(&["*", "documents:delete"]));
+    let changes: Vec<_> = diff(&noon(&before, &exact), &noon(&after, &exact), None).collect();
+    assert_eq!(*changes[0].gained, ["documents:delete".into()]);
+}
+
+#[test]
 fn a_difference_by_time_is_a_difference() {
     let (acme, deployment) = world();
     let now = noon(&acme, &deployment);
-    let later = guildhall_access::Moment {
-        now: at(300),
-        ..now
-    };
+    // At 300 one of Ada's two roles ends, but the other gives everything; at 500 her membership does.
+    let [soon, later] = [at(300), at(500)].map(|now| guildhall_access::Moment {
+        now,
+        ..noon(&acme, &deployment)
+    });
+    assert_eq!(diff(&now, &soon, None).count(), 0);
     let changed: Vec<_> = diff(&now, &later, None)
         .map(|change| change.user_id)
         .collect();

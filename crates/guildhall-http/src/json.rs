@@ -4,6 +4,7 @@ use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use guildhall_types::limits::JSON_DEPTH_MAX;
 use guildhall_types::{ErrorCode, json};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
@@ -20,16 +21,19 @@ impl<T: DeserializeOwned + Send> Content for Json<T> {
         body: Bytes,
         hash: &mut Sha256,
     ) -> Result<Self, ProblemResponse> {
-        if !is_json(headers) {
-            let message = "send the body as `content-type: application/json`";
-            return Err(ProblemResponse::new(
-                ErrorCode::UnsupportedMediaType,
-                message,
-            ));
-        }
+        require_json(headers, ErrorCode::UnsupportedMediaType)?;
         hash.update(&body);
         parse(&body).map(Self)
     }
+}
+
+/// Refuses, with this code, a body that is not declared as JSON.
+pub(crate) fn require_json(headers: &HeaderMap, code: ErrorCode) -> Result<(), ProblemResponse> {
+    if is_json(headers) {
+        return Ok(());
+    }
+    let message = "send the body as `content-type: application/json`";
+    Err(ProblemResponse::new(code, message))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -43,7 +47,8 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.eq_ignore_ascii_case("application/json")
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ProblemResponse> {
+/// Reads a body that is a JSON object; what it reads may borrow from the body.
+pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ProblemResponse> {
     let malformed = |message: String| ProblemResponse::new(ErrorCode::MalformedBody, message);
     let text =
         std::str::from_utf8(body).map_err(|_| malformed("the body is not UTF-8".to_owned()))?;
@@ -55,18 +60,26 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ProblemResponse> {
     if text.trim_start().starts_with('[') {
         return Err(invalid_field("body", "must be a JSON object"));
     }
+    // Keeping the path of every field costs as much as reading it: only a refusal needs the path.
+    serde_json::from_str(text).map_err(|error| explain::<T>(text, &error))
+}
+
+/// What is wrong with a text that could not be read.
+fn explain<'a, T: Deserialize<'a>>(text: &'a str, found: &serde_json::Error) -> ProblemResponse {
+    let malformed = |error: &_| ProblemResponse::new(ErrorCode::MalformedBody, syntax(error));
     let mut source = serde_json::Deserializer::from_str(text);
-    let value = serde_path_to_error::deserialize(&mut source).map_err(|error| {
-        let path = dotted(&error.path().to_string());
-        let error = error.into_inner();
-        if error.is_data() {
-            misfit(&path, &error)
-        } else {
-            malformed(syntax(&error))
+    match serde_path_to_error::deserialize::<_, T>(&mut source) {
+        Ok(_) => malformed(found),
+        Err(error) => {
+            let path = dotted(&error.path().to_string());
+            let error = error.into_inner();
+            if error.is_data() {
+                misfit(&path, &error)
+            } else {
+                malformed(&error)
+            }
         }
-    })?;
-    source.end().map_err(|error| malformed(syntax(&error)))?;
-    Ok(value)
+    }
 }
 
 /// The path of a field as all errors write it: `role_ids.1` for `role_ids.1`.
@@ -92,7 +105,11 @@ fn misfit(path: &str, error: &serde_json::Error) -> ProblemResponse {
         .strip_prefix("missing field `")
         .and_then(|rest| rest.strip_suffix('`'))
     {
-        return invalid_field(field, "is missing");
+        let field = match path {
+            "." => field.to_owned(),
+            path => format!("{path}.{field}"),
+        };
+        return invalid_field(&field, "is missing");
     }
     let field = if path == "." { "body" } else { path };
     invalid_field(field, format!("has the wrong type or value: {reason}"))

@@ -3,6 +3,7 @@
 //! The server, its clients and the command line share these types, so they cannot drift. Nothing here does
 //! I/O, and nothing here knows a database or a web framework.
 
+pub mod access;
 pub mod dry_run;
 pub mod empty;
 pub mod errors;

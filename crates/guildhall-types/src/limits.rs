@@ -41,6 +41,10 @@ limits! {
     ORGANIZATION_ROLES_MAX: i64 = 1_000, "roles";
     /// Roles that one member may hold.
     MEMBER_ROLES_MAX: usize = 100, "roles";
+    /// Permissions that one check may ask for.
+    CHECK_PERMISSIONS_MAX: usize = 100, "permissions";
+    /// Checks of one batch, and evaluations of one AuthZEN request.
+    CHECKS_MAX: usize = 1_000, "checks";
     /// Characters of a first or last name, after trimming.
     PERSON_NAME_CHARS_MAX: usize = 100, "characters";
     /// Characters of a username: letters, digits, `_` and `-`.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::{Serialize, Serializer};
 
 /// A point in the history of one stream: an organization, or the deployment for what belongs to no
@@ -59,6 +60,41 @@ impl Serialize for Revision {
         serializer.collect_str(self)
     }
 }
+
+impl<'de> Deserialize<'de> for Revision {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(RevisionVisitor)
+    }
+}
+
+struct RevisionVisitor;
+
+impl Visitor<'_> for RevisionVisitor {
+    type Value = Revision;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a revision: `<stream id>@<revision>`")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Revision, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for Revision {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .description(Some("A point in the history of one organization, or of the deployment: `<stream id>@<revision>`"))
+            .pattern(Some(r"^[0-9]{1,18}@[0-9]{1,18}$"))
+            .examples(["59392107315200001@7"])
+            .into()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for Revision {}
 
 /// What the caller of a change demands of the revision that it changes (`If-Match`, RFC 9110, section 13.1.1).
 #[derive(Clone, Debug, PartialEq, Eq, Default)]

@@ -8,7 +8,7 @@ mod names;
 mod text;
 
 pub(crate) use contact::{Email, Phone, email, phone};
-pub(crate) use names::{external_id, name, permission, slug, text, username};
+pub(crate) use names::{external_id, name, permission, permission_asked, slug, text, username};
 pub(crate) use text::{fold, like_pattern};
 
 use guildhall_types::FieldError;

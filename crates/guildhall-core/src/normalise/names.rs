@@ -1,5 +1,7 @@
 //! Names, slugs, usernames, permissions.
 
+use std::borrow::Cow;
+
 use guildhall_types::FieldError;
 use guildhall_types::limits::{
     EXTERNAL_ID_CHARS_MAX, PERMISSION_CHARS_MAX, SLUG_CHARS_MAX, USERNAME_CHARS_MAX,
@@ -101,6 +103,17 @@ pub(crate) fn permission(raw: &str) -> Result<String, FieldError> {
     }
 }
 
+/// A permission that is asked for: by the same rule, but borrowed when it is plain, as nearly all are.
+pub(crate) fn permission_asked(raw: Cow<'_, str>) -> Result<Cow<'_, str>, FieldError> {
+    let plain = (1..=PERMISSION_CHARS_MAX).contains(&raw.len())
+        && raw.bytes().all(|byte| byte.is_ascii_graphic());
+    if plain {
+        Ok(raw)
+    } else {
+        permission(&raw).map(Cow::Owned)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,6 +194,14 @@ mod tests {
         }
         assert_eq!(username(" Ava_S-1 ").unwrap(), "Ava_S-1");
         assert!(username("ava stone").is_err() && username("аva").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_permission_is_asked_for_as_it_is_held(raw in ".{0,140}") {
+            let asked = permission_asked(Cow::Borrowed(&raw)).map(Cow::into_owned);
+            prop_assert_eq!(asked, permission(&raw));
+        }
     }
 
     #[test]

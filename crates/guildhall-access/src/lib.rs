@@ -93,8 +93,11 @@ pub use deployment::{DeploymentBuilder, DeploymentChange, DeploymentSnapshot};
 pub use diff::{MemberDiff, diff};
 pub use explain::{EffectivePermission, ExplainedPermission, Explanation, Path, RoleSource};
 pub use membership::{Assignment, Membership};
-pub use moment::{Decision, Demand, Moment, Reason};
+pub use moment::{Decision, Demand, Moment};
 pub use organization::{Gap, OrganizationBuilder, OrganizationChange, OrganizationSnapshot};
 pub use pattern::matches;
 pub use permission_set::PermissionSet;
 pub use role::Role;
+
+#[doc(inline)]
+pub use guildhall_types::access::Reason;

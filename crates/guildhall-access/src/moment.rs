@@ -1,6 +1,6 @@
 //! The decision.
 
-use guildhall_types::{Timestamp, ids::UserId};
+use guildhall_types::{Timestamp, access::Reason, ids::UserId};
 
 use crate::{
     DeploymentSnapshot, OrganizationSnapshot, Role,
@@ -70,43 +70,6 @@ impl Decision {
 impl From<Reason> for Decision {
     fn from(reason: Reason) -> Self {
         Self { reason }
-    }
-}
-
-/// Why a check came out as it did. Of several reasons to deny, the one that stands first here is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Reason {
-    /// A role that the user holds gives what is asked: the only reason to allow.
-    Granted,
-    /// There is no such organization. The engine never says so itself: it is asked of an organization that is.
-    OrganizationNotFound,
-    /// The whole organization is set aside.
-    OrganizationSuspended,
-    /// The user is not a member.
-    NotAMember,
-    /// The user is kept out of every organization.
-    UserDisabled,
-    /// The membership is set aside.
-    MembershipSuspended,
-    /// The membership has run out.
-    MembershipExpired,
-    /// No role that the user holds now gives what is asked.
-    MissingPermission,
-}
-
-impl Reason {
-    /// The stable word for it, as the API says it.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Granted => "granted",
-            Self::OrganizationNotFound => "organization_not_found",
-            Self::OrganizationSuspended => "organization_suspended",
-            Self::NotAMember => "not_a_member",
-            Self::UserDisabled => "user_disabled",
-            Self::MembershipSuspended => "membership_suspended",
-            Self::MembershipExpired => "membership_expired",
-            Self::MissingPermission => "missing_permission",
-        }
     }
 }
 

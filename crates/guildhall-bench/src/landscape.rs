@@ -202,6 +202,7 @@ impl Landscape {
                     user_id: *user,
                     role_ids,
                     public_metadata,
+                    expires_at: None,
                 })?)
             })
             .collect()

@@ -62,12 +62,13 @@ tables! {
     ORGANIZATIONS = "organizations" ordered by "deployment_id, id":
         deployment_id BigInt, id BigInt, created_at BigInt, updated_at BigInt, revision BigInt, ledger_head Bytea,
         name Text, name_key Text, description Text, image_id BigInt, image_name Text, member_count BigInt,
-        role_count BigInt, public_metadata Text, private_metadata Text, slug Text, external_id Text;
+        role_count BigInt, public_metadata Text, private_metadata Text, slug Text, external_id Text,
+        suspended_at BigInt;
     NAME_ENDINGS = "organization_name_endings" ordered by "deployment_id, ending, organization_id":
         deployment_id BigInt, ending Text, organization_id BigInt;
     ROLES = "organization_roles" ordered by "deployment_id, scope, id":
         deployment_id BigInt, scope BigInt, id BigInt, organization_id BigInt, created_at BigInt, updated_at BigInt,
-        name Text, name_key Text, permissions Text;
+        name Text, name_key Text, permissions Text, permissions_revision BigInt;
     USERS = "users" ordered by "deployment_id, id":
         deployment_id BigInt, id BigInt, created_at BigInt, updated_at BigInt, revision BigInt, first_name Text,
         first_name_key Text, last_name Text, last_name_key Text, username Text, username_key Text, search_key Text,
@@ -81,9 +82,11 @@ tables! {
         national_number Text, phone_key Text, is_primary Boolean, verified_at BigInt;
     MEMBERS = "organization_members" ordered by "deployment_id, organization_id, id":
         deployment_id BigInt, organization_id BigInt, id BigInt, user_id BigInt, created_at BigInt,
-        updated_at BigInt, public_metadata Text;
+        updated_at BigInt, public_metadata Text, expires_at BigInt, suspended_at BigInt, since_revision BigInt,
+        added_by_key_id BigInt;
     MEMBER_ROLES = "organization_member_roles" ordered by "deployment_id, organization_id, member_id, role_id":
-        deployment_id BigInt, organization_id BigInt, member_id BigInt, role_id BigInt, scope BigInt;
+        deployment_id BigInt, organization_id BigInt, member_id BigInt, role_id BigInt, scope BigInt,
+        expires_at BigInt, since_revision BigInt, granted_by_key_id BigInt;
     IMAGES = "images" ordered by "deployment_id, id":
         deployment_id BigInt, id BigInt, owner_id BigInt, name Text, content_type Text, content Bytea,
         created_at BigInt;

@@ -1,35 +1,13 @@
 //! Fields of requests that several nouns share.
 
-use guildhall_types::{FieldError, JsonObject};
+pub(crate) use guildhall_types::Patch;
+use guildhall_types::{FieldError, JsonObject, Timestamp};
 
 use guildhall_types::limits::SEARCH_CHARS_MAX;
 
 use crate::images::{self, ImagePatch};
 use crate::normalise;
 use crate::refusal::Refusal;
-
-/// What an update does with a field that can be cleared.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Patch<T> {
-    /// Leave it.
-    #[default]
-    Keep,
-    /// Empty it.
-    Clear,
-    /// Give it this value.
-    Set(T),
-}
-
-impl<T: Clone> Patch<T> {
-    /// Does it.
-    pub(crate) fn apply(&self, field: &mut Option<T>) {
-        match self {
-            Self::Keep => {}
-            Self::Clear => *field = None,
-            Self::Set(value) => *field = Some(value.clone()),
-        }
-    }
-}
 
 /// A metadata field: absent or blank is left alone, `null` is `{}` (wire contract, sections 1.5 and 5.2).
 pub(crate) fn metadata(field: &str, raw: Option<&str>) -> Result<Option<JsonObject>, FieldError> {
@@ -74,6 +52,21 @@ pub(crate) fn boolean(field: &str, raw: Option<&str>) -> Result<Option<bool>, Fi
             message: "must be `true` or `false`".to_owned(),
         }),
     }
+}
+
+/// An end must lie ahead: what has ended already was meant otherwise.
+pub(crate) fn future(
+    field: &str,
+    end: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), FieldError> {
+    if end.is_none_or(|end| end > now) {
+        return Ok(());
+    }
+    Err(FieldError {
+        field: field.to_owned(),
+        message: format!("must be in the future; by the server's clock it is `{now}`"),
+    })
 }
 
 /// What an update does with an image: `remove` wins over an upload (wire contract, section 5.4).

@@ -14,11 +14,18 @@ use crate::refusal::Refusal;
 use crate::scope::{Deployment, ReadTx, Recorded, WriteTx};
 
 /// The schema, step by step.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "foundation",
-    text: include_str!("../schema/0001_foundation.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "foundation",
+        text: include_str!("../schema/0001_foundation.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "access",
+        text: include_str!("../schema/0002_access.sql"),
+    },
+];
 
 /// The name of the database file in the data directory.
 pub const DATABASE_FILE: &str = "guildhall.db";
@@ -177,9 +184,14 @@ impl Guildhall {
 
     /// What the ledger names the runs of the command line by.
     pub fn command_request_id(&self) -> Result<String, Refusal> {
+        self.request_id("cli-")
+    }
+
+    /// An id of a request that nobody sent.
+    pub(crate) fn request_id(&self, prefix: &str) -> Result<String, Refusal> {
         let mut bytes = [0; 8];
         self.inner.rng.fill(&mut bytes).map_err(Refusal::internal)?;
-        Ok(format!("cli-{}", hex::encode(bytes)))
+        Ok(format!("{prefix}{}", hex::encode(bytes)))
     }
 
     /// Reads a little, at once, on the calling thread.

@@ -126,10 +126,7 @@ pub(crate) fn append(tx: &WriteTx<'_>, head: &Head, change: &Change) -> Result<H
         revision: head.revision,
         occurred_at: tx.now,
         action: change.action.word(),
-        actor: match tx.deployment.actor() {
-            Actor::ApiKey { id } => Some(id),
-            Actor::CommandLine => None,
-        },
+        actor: tx.deployment.actor().key(),
         request_id: tx.request_id,
         entity: change.entity,
         before: change.before.as_deref(),
@@ -266,6 +263,18 @@ pub(crate) fn last_revision(
         .unwrap_or_default())
 }
 
+/// What the requests begin with that the server makes to itself. An entry without a key is of the command line, or of the
+/// server if its request says so: only the process itself makes requests without a key, and the hash covers both.
+pub(crate) const SERVER_REQUEST_PREFIX: &str = "sweep-";
+
+fn actor(key: Option<KeyId>, request_id: &str) -> Actor {
+    match key {
+        Some(id) => Actor::ApiKey { id },
+        None if request_id.starts_with(SERVER_REQUEST_PREFIX) => Actor::Server,
+        None => Actor::CommandLine,
+    }
+}
+
 fn entry(row: &Row<'_>) -> Result<LedgerEntry, Refusal> {
     let side = |index| -> Result<Option<Box<RawValue>>, Refusal> {
         let text: Option<String> = row.get(index)?;
@@ -276,9 +285,7 @@ fn entry(row: &Row<'_>) -> Result<LedgerEntry, Refusal> {
         revision: row.get(0)?,
         occurred_at: row.get(1)?,
         action: Action::from_word(action).ok_or_else(|| row.corrupt(2, "no such action"))?,
-        actor: row
-            .get::<Option<KeyId>>(3)?
-            .map_or(Actor::CommandLine, |id| Actor::ApiKey { id }),
+        actor: actor(row.get(3)?, row.text(4)?),
         request_id: row.get(4)?,
         entity_id: row.get::<i64>(5)?.to_string(),
         before: side(6)?,

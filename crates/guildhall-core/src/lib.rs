@@ -25,6 +25,7 @@ mod refusal;
 mod rehearsal;
 pub mod roles;
 mod scope;
+pub mod sweep;
 pub mod users;
 pub mod verify;
 

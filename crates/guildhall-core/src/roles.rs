@@ -27,9 +27,10 @@ statements! {
     FIND = "SELECT id, created_at, updated_at, name, permissions, scope FROM organization_roles
         WHERE deployment_id = ?1 AND scope IN (0, ?2) AND id = ?3";
     INSERT = "INSERT INTO organization_roles (deployment_id, scope, id, organization_id, created_at, updated_at,
-          name, name_key, permissions)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8)";
-    UPDATE = "UPDATE organization_roles SET updated_at = ?4, name = ?5, name_key = ?6, permissions = ?7
+          name, name_key, permissions, permissions_revision)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9)";
+    UPDATE = "UPDATE organization_roles SET updated_at = ?4, name = ?5, name_key = ?6, permissions = ?7,
+          permissions_revision = COALESCE(?8, permissions_revision)
         WHERE deployment_id = ?1 AND scope = ?2 AND id = ?3";
     DELETE_LINKS = "DELETE FROM organization_member_roles WHERE deployment_id = ?1 AND scope = ?2 AND role_id = ?3";
     DELETE = "DELETE FROM organization_roles WHERE deployment_id = ?1 AND scope = ?2 AND id = ?3";
@@ -204,18 +205,19 @@ impl Lookup {
     }
 }
 
-/// Inserts a role of the new deployment.
+/// Inserts a role of the new deployment, at its first revision.
 pub(crate) fn insert_for_deployment(
     tx: &WriteTx<'_>,
     name: &str,
     permission: &str,
 ) -> Result<Role, Refusal> {
-    insert(tx, None, name, &[permission.to_owned()])
+    insert(tx, None, 1, name, &[permission.to_owned()])
 }
 
 fn insert(
     tx: &WriteTx<'_>,
     organization: Option<OrganizationId>,
+    revision: i64,
     name: &str,
     permissions: &[String],
 ) -> Result<Role, Refusal> {
@@ -230,7 +232,7 @@ fn insert(
     let scope = organization.map_or(DEPLOYMENT_SCOPE, OrganizationId::raw);
     let name_key = normalise::fold(name);
     let permissions = serde_json::to_string(&role.permissions)?;
-    let params: [&dyn guildhall_db::Param; 8] = [
+    let params: [&dyn guildhall_db::Param; 9] = [
         &tx.deployment.id(),
         &scope,
         &role.id,
@@ -239,6 +241,7 @@ fn insert(
         &role.name,
         &name_key,
         &permissions,
+        &revision,
     ];
     tx.sql.exec_exactly(1, &INSERT, &params).map_err(taken)?;
     Ok(role)
@@ -259,6 +262,7 @@ pub fn create(
     let role = insert(
         tx,
         Some(organization.id),
+        organization.revision(),
         &command.name,
         &command.permissions,
     )?;
@@ -290,7 +294,9 @@ pub fn update(
     after.updated_at = tx.now;
     let name_key = normalise::fold(&after.name);
     let permissions = serde_json::to_string(&after.permissions)?;
-    let params: [&dyn guildhall_db::Param; 7] = [
+    let permissions_revision =
+        (after.permissions != before.permissions).then(|| organization.revision());
+    let params: [&dyn guildhall_db::Param; 8] = [
         &tx.deployment.id(),
         &organization.id,
         &id,
@@ -298,6 +304,7 @@ pub fn update(
         &after.name,
         &name_key,
         &permissions,
+        &permissions_revision,
     ];
     tx.sql.exec_exactly(1, &UPDATE, &params).map_err(taken)?;
     let change = Change::updated(

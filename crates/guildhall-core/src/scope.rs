@@ -78,6 +78,19 @@ impl WriteTx<'_> {
             public_url: self.public_url,
         }
     }
+
+    /// Nothing had to change, and no stream was opened.
+    pub(crate) fn untouched<T>(&self, answer: T) -> Recorded<T> {
+        let revision = Revision {
+            stream: self.deployment.id.raw(),
+            number: 0,
+        };
+        Recorded {
+            answer,
+            revision,
+            changed: false,
+        }
+    }
 }
 
 /// A change that the ledger knows of, with its answer; the only thing that commits.
@@ -87,6 +100,17 @@ pub struct Recorded<T> {
     pub(crate) answer: T,
     pub(crate) revision: Revision,
     pub(crate) changed: bool,
+}
+
+impl<T> Recorded<T> {
+    /// The same change with another answer.
+    pub(crate) fn with<U>(self, answer: U) -> Recorded<U> {
+        Recorded {
+            answer,
+            revision: self.revision,
+            changed: self.changed,
+        }
+    }
 }
 
 /// One organization of the deployment, for reading.
@@ -191,6 +215,11 @@ impl<'a> OrganizationWrite<'a> {
             revision: self.head.revision(),
             changed: true,
         })
+    }
+
+    /// The number of the claimed revision: what a row remembers as the one that made it.
+    pub(crate) fn revision(&self) -> i64 {
+        self.head.revision
     }
 
     /// Gives the claimed revision back: nothing had to change.

@@ -36,6 +36,24 @@ pub(crate) fn require_json(headers: &HeaderMap, code: ErrorCode) -> Result<(), P
     Err(ProblemResponse::new(code, message))
 }
 
+/// A body of JSON that may be absent: then it is what an empty object would be.
+#[derive(Clone, Debug)]
+pub(crate) struct OptionalJson<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Default + Send> Content for OptionalJson<T> {
+    async fn read(
+        headers: &HeaderMap,
+        body: Bytes,
+        hash: &mut Sha256,
+    ) -> Result<Self, ProblemResponse> {
+        if body.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        let Json(value) = Json::read(headers, body, hash).await?;
+        Ok(Self(value))
+    }
+}
+
 fn is_json(headers: &HeaderMap) -> bool {
     let declared = headers
         .get(header::CONTENT_TYPE)

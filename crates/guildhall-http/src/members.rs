@@ -6,7 +6,7 @@ use guildhall_core::{Effort, PageLimits};
 use guildhall_types::ids::{MemberId, OrganizationId, RoleId, UserId};
 use guildhall_types::limits::{MEMBER_PAGE_LIMIT_DEFAULT, MEMBER_PAGE_LIMIT_MAX};
 use guildhall_types::members::{
-    AddMember, OrganizationMember, UpdateMember, UserOrganizationMembership,
+    AddMember, AssignRole, OrganizationMember, UpdateMember, UserOrganizationMembership,
 };
 use guildhall_types::{Empty, Page, Problem};
 use serde::Deserialize;
@@ -15,7 +15,7 @@ use utoipa::IntoParams;
 use crate::answer::Changed;
 use crate::app::App;
 use crate::change::{Caller, Ids, With};
-use crate::json::Json;
+use crate::json::{Json, OptionalJson};
 use crate::problem::ProblemResponse;
 use crate::query::{self, ListQuery, Paging};
 
@@ -38,7 +38,8 @@ pub(crate) struct Filter {
 
 /// List members
 ///
-/// The members of an organization, with the roles that they hold.
+/// The members of an organization, with the roles that they hold. One whose `expires_at` has passed is denied everything
+/// from that moment on, and leaves the list some seconds later.
 #[utoipa::path(get, path = "/organizations/{organization_id}/members", tag = "members",
     params(("organization_id" = OrganizationId, Path), Paging, Filter),
     responses((status = 200, body = Page<OrganizationMember>)))]
@@ -94,7 +95,8 @@ pub(crate) async fn add(
 
 /// Update a member
 ///
-/// `role_ids` replaces the whole set of roles, `public_metadata` the whole metadata. What is absent stays.
+/// `role_ids` replaces the whole set of roles, `public_metadata` the whole metadata. What is absent stays. A suspended
+/// member keeps everything, and every check is denied.
 #[utoipa::path(patch, path = "/organizations/{organization_id}/members/{member_id}", tag = "members",
     params(("organization_id" = OrganizationId, Path), ("member_id" = MemberId, Path)),
     request_body = UpdateMember, responses((status = 200, body = Empty)))]
@@ -134,18 +136,22 @@ pub(crate) async fn remove(
 
 /// Assign a role to a member
 ///
-/// A role that the member holds already is kept.
+/// For good, or until `expires_at`. A role that the member holds already is held until then from now on.
 #[utoipa::path(post, path = "/organizations/{organization_id}/members/{member_id}/roles/{role_id}",
     tag = "members", params(("organization_id" = OrganizationId, Path), ("member_id" = MemberId, Path),
-        ("role_id" = RoleId, Path)), responses((status = 200, body = Empty)))]
+        ("role_id" = RoleId, Path)), request_body = Option<AssignRole>,
+    responses((status = 200, body = Empty)))]
 pub(crate) async fn assign_role(
     State(app): State<App>,
     Ids((organization, id, role)): Ids<(OrganizationId, MemberId, RoleId)>,
-    With { change, body: () }: With<()>,
+    With {
+        change,
+        body: OptionalJson(request),
+    }: With<OptionalJson<AssignRole>>,
 ) -> Result<Changed<Empty>, ProblemResponse> {
     let if_match = change.if_match.clone();
     app.write(change, move |tx| {
-        members::assign_role(tx, organization, id, role, &if_match)
+        members::assign_role(tx, organization, id, role, request, &if_match)
     })
     .await
 }

@@ -96,6 +96,9 @@ pub(crate) struct OrganizationFields {
     /// `true` removes the image, and wins over an upload.
     #[schema(example = "false")]
     remove_image: Option<String>,
+    /// `true` suspends the organization: every check in it is denied, nothing is lost; `false` ends that.
+    #[schema(example = "true")]
+    suspended: Option<String>,
 }
 
 fn fields(mut form: Form) -> Result<OrganizationForm, ProblemResponse> {
@@ -108,6 +111,7 @@ fn fields(mut form: Form) -> Result<OrganizationForm, ProblemResponse> {
         external_id: form.text("external_id")?,
         image: form.file("organization_image"),
         remove_image: form.text("remove_image")?,
+        suspended: form.text("suspended")?,
     })
 }
 
@@ -177,7 +181,8 @@ pub(crate) async fn get(
 
 /// Update an organization
 ///
-/// Absent fields stay; metadata is replaced as a whole; an empty description clears it.
+/// Absent fields stay; metadata is replaced as a whole; an empty description clears it. In a suspended organization every
+/// check is denied; it can be read and changed as ever.
 #[utoipa::path(patch, path = "/organizations/{organization_id}", tag = "organizations",
     params(("organization_id" = OrganizationId, Path)),
     request_body(content = OrganizationFields, content_type = "multipart/form-data"),

@@ -43,14 +43,26 @@ actions! {
     OrganizationCreated = "organization.created";
     /// An organization's own fields changed.
     OrganizationUpdated = "organization.updated";
+    /// An organization was suspended: every check in it is denied.
+    OrganizationSuspended = "organization.suspended";
+    /// The suspension of an organization ended.
+    OrganizationReactivated = "organization.reactivated";
     /// An organization was deleted, with everything in it.
     OrganizationDeleted = "organization.deleted";
     /// A user became a member.
     MemberAdded = "organization.member.added";
-    /// A member's metadata changed.
+    /// A member's metadata or end changed.
     MemberUpdated = "organization.member.updated";
     /// A member's roles changed.
     MemberRolesUpdated = "organization.member.role.updated";
+    /// Roles that a member held until now have expired.
+    MemberRolesExpired = "organization.member.role.expired";
+    /// A member was suspended: every check of it is denied.
+    MemberSuspended = "organization.member.suspended";
+    /// The suspension of a member ended.
+    MemberReactivated = "organization.member.reactivated";
+    /// A membership has expired, and was removed.
+    MemberExpired = "organization.member.expired";
     /// A member was removed.
     MemberRemoved = "organization.member.removed";
     /// A role was created.
@@ -103,6 +115,18 @@ pub enum Actor {
     },
     /// An operator, on the server's own command line.
     CommandLine,
+    /// The server itself, which removes what has expired.
+    Server,
+}
+
+impl Actor {
+    /// The key that was called with, if it was one.
+    pub fn key(self) -> Option<KeyId> {
+        match self {
+            Self::ApiKey { id } => Some(id),
+            Self::CommandLine | Self::Server => None,
+        }
+    }
 }
 
 /// One change of one stream.

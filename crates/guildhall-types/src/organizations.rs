@@ -34,6 +34,8 @@ pub struct Organization {
     pub slug: Option<String>,
     /// The id that another system knows it by, unique in the deployment.
     pub external_id: Option<String>,
+    /// Since when the organization is suspended: every check in it is denied, nothing is lost; null when it is not.
+    pub suspended_at: Option<Timestamp>,
 }
 
 /// An organization with what hangs on it.

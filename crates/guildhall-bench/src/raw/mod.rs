@@ -27,6 +27,7 @@ const STATEMENTS_CACHED: usize = 256;
 /// What stands where a hash does: as long, and as hard to compress.
 const HASH: [u8; 32] = *b"0123456789abcdef0123456789abcdef";
 const NO_HASH: [u8; 32] = [0; 32];
+const NO_END: Option<i64> = None;
 
 /// A slot that no server has: its ids meet nobody else's.
 const SLOT: i64 = 15;
@@ -227,12 +228,24 @@ impl Raw {
                 id,
                 user,
                 now,
-                new.metadata
+                new.metadata,
+                NO_END,
+                revision,
+                new.entry.actor
             ])?;
         self.look(texts.find_role, &[deployment, organization, new.role])?;
         connection
             .prepare_cached(texts.insert_link)?
-            .execute(params![deployment, organization, id, new.role, new.scope])?;
+            .execute(params![
+                deployment,
+                organization,
+                id,
+                new.role,
+                new.scope,
+                NO_END,
+                revision,
+                new.entry.actor
+            ])?;
         self.look(texts.load_member, &[deployment, organization, id])?;
         self.look(texts.find_role, &[deployment, organization, new.role])?;
         self.append(organization, revision, now, id, &new.entry, &head)?;

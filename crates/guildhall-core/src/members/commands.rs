@@ -7,10 +7,12 @@ use guildhall_types::ids::{MemberId, OrganizationId, RoleId, UserId};
 use guildhall_types::ledger::Action;
 use guildhall_types::limits::MEMBER_ROLES_MAX;
 use guildhall_types::members::{self as wire, OrganizationMember};
-use guildhall_types::{Empty, ErrorCode, FieldError, IfMatch, JsonObject};
+use guildhall_types::{Empty, ErrorCode, FieldError, IfMatch, JsonObject, Timestamp};
 
-use super::rows::{MemberRecord, MemberRow, load};
+use super::expiry;
+use super::rows::{Assignment, MemberRecord, MemberRow, load};
 use crate::deployments;
+use crate::fields::{Patch, future};
 use crate::ledger::Change;
 use crate::refusal::Refusal;
 use crate::roles::{self, Lookup};
@@ -19,14 +21,16 @@ use crate::users;
 
 statements! {
     INSERT = "INSERT INTO organization_members
-          (deployment_id, organization_id, id, user_id, created_at, updated_at, public_metadata)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6)";
-    UPDATE = "UPDATE organization_members SET updated_at = ?4, public_metadata = ?5
+          (deployment_id, organization_id, id, user_id, created_at, updated_at, public_metadata, expires_at,
+          since_revision, added_by_key_id)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9)";
+    UPDATE = "UPDATE organization_members
+        SET updated_at = ?4, public_metadata = ?5, expires_at = ?6, suspended_at = ?7
         WHERE deployment_id = ?1 AND organization_id = ?2 AND id = ?3";
     DELETE = "DELETE FROM organization_members WHERE deployment_id = ?1 AND organization_id = ?2 AND id = ?3";
     INSERT_LINK = "INSERT INTO organization_member_roles
-          (deployment_id, organization_id, member_id, role_id, scope)
-        VALUES (?1, ?2, ?3, ?4, ?5)";
+          (deployment_id, organization_id, member_id, role_id, scope, expires_at, since_revision, granted_by_key_id)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     DELETE_LINK = "DELETE FROM organization_member_roles
         WHERE deployment_id = ?1 AND organization_id = ?2 AND member_id = ?3 AND role_id = ?4";
     DELETE_LINKS = "DELETE FROM organization_member_roles
@@ -41,6 +45,7 @@ pub struct AddMember {
     user_id: UserId,
     role_ids: BTreeSet<RoleId>,
     public_metadata: JsonObject,
+    expires_at: Option<Timestamp>,
 }
 
 /// A checked command to change a member.
@@ -48,6 +53,8 @@ pub struct AddMember {
 pub struct UpdateMember {
     role_ids: Option<BTreeSet<RoleId>>,
     public_metadata: Option<JsonObject>,
+    expires_at: Patch<Timestamp>,
+    suspended: Option<bool>,
 }
 
 impl AddMember {
@@ -57,6 +64,7 @@ impl AddMember {
             user_id: request.user_id,
             role_ids: role_set(request.role_ids.as_deref().unwrap_or_default())?,
             public_metadata: request.public_metadata.unwrap_or_default(),
+            expires_at: request.expires_at,
         })
     }
 }
@@ -67,8 +75,37 @@ impl UpdateMember {
         Ok(Self {
             role_ids: request.role_ids.as_deref().map(role_set).transpose()?,
             public_metadata: request.public_metadata,
+            expires_at: request.expires_at,
+            suspended: request.suspended,
         })
     }
+
+    fn apply(&self, before: &MemberRow, now: Timestamp) -> Result<MemberRow, FieldError> {
+        if let Patch::Set(end) = self.expires_at {
+            future("expires_at", Some(end), now)?;
+        }
+        let mut after = before.clone();
+        if let Some(role_ids) = &self.role_ids {
+            after.assignments = role_ids.iter().map(|id| kept(before, *id, now)).collect();
+        }
+        if let Some(metadata) = &self.public_metadata {
+            after.public_metadata = metadata.clone();
+        }
+        self.expires_at.apply(&mut after.expires_at);
+        if let Some(suspended) = self.suspended {
+            after.suspended_at = suspended.then(|| after.suspended_at.unwrap_or(now));
+        }
+        Ok(after)
+    }
+}
+
+/// A role of a new set: one that the member holds keeps its end; one whose end has passed is given anew.
+fn kept(before: &MemberRow, role_id: RoleId, now: Timestamp) -> Assignment {
+    let held = before.assignment(role_id).filter(|held| !held.is_over(now));
+    held.copied().unwrap_or(Assignment {
+        role_id,
+        expires_at: None,
+    })
 }
 
 fn role_set(ids: &[RoleId]) -> Result<BTreeSet<RoleId>, FieldError> {
@@ -83,15 +120,18 @@ fn role_set(ids: &[RoleId]) -> Result<BTreeSet<RoleId>, FieldError> {
     Ok(set)
 }
 
-/// Adds a user to an organization; without roles, with the deployment's default member role.
+/// Adds a user to an organization; without roles, with the deployment's default member role. A membership of the user that
+/// has expired is removed first, with an entry of its own.
 pub fn add(
     tx: &WriteTx<'_>,
     organization: OrganizationId,
     if_match: &IfMatch,
     command: &AddMember,
 ) -> Result<Recorded<OrganizationMember>, Refusal> {
-    let mut organization = OrganizationWrite::open(tx, organization, if_match)?;
+    let organization = OrganizationWrite::open(tx, organization, if_match)?;
+    future("expires_at", command.expires_at, tx.now)?;
     users::require(&tx.read(), command.user_id)?;
+    let mut organization = expiry::make_way(organization, command.user_id)?;
     let settings = deployments::member_settings(tx)?;
     let mut role_ids = command.role_ids.clone();
     if role_ids.is_empty() {
@@ -99,8 +139,12 @@ pub fn add(
     }
     let id = tx.ids.next(MemberId::new)?;
     insert(&organization, id, command)?;
-    for role in &role_ids {
-        link(&organization, id, *role)?;
+    for role_id in role_ids {
+        let assignment = Assignment {
+            role_id,
+            expires_at: None,
+        };
+        link(&organization, id, &assignment)?;
     }
     if settings.seats_max > 0 && organization.member_count >= settings.seats_max {
         let message = format!(
@@ -132,6 +176,9 @@ fn insert(
             &command.user_id,
             &tx.now,
             &command.public_metadata,
+            &command.expires_at,
+            &organization.revision(),
+            &tx.deployment.actor().key(),
         ],
     );
     inserted.map_err(|error| match &error {
@@ -150,10 +197,10 @@ fn insert(
 fn link(
     organization: &OrganizationWrite<'_>,
     member: MemberId,
-    role: RoleId,
+    assignment: &Assignment,
 ) -> Result<(), Refusal> {
     let tx = organization.tx;
-    let found = roles::find(&tx.read(), organization.id, role)?
+    let found = roles::find(&tx.read(), organization.id, assignment.role_id)?
         .ok_or_else(|| Refusal::plain(ErrorCode::RoleNotFound))?;
     let scope = roles::scope(&found, organization.id);
     tx.sql.exec_exactly(
@@ -163,8 +210,11 @@ fn link(
             &tx.deployment.id(),
             &organization.id,
             &member,
-            &role,
+            &assignment.role_id,
             &scope,
+            &assignment.expires_at,
+            &organization.revision(),
+            &tx.deployment.actor().key(),
         ],
     )?;
     Ok(())
@@ -194,35 +244,40 @@ pub fn update(
 ) -> Result<Recorded<Empty>, Refusal> {
     let organization = OrganizationWrite::open(tx, organization, if_match)?;
     let before = load(&tx.read(), organization.id, id)?;
-    let mut after = before.clone();
-    if let Some(role_ids) = &command.role_ids {
-        after.role_ids = role_ids.iter().copied().collect();
-    }
-    if let Some(metadata) = &command.public_metadata {
-        after.public_metadata = metadata.clone();
-    }
-    settle(organization, &before, after)
+    let after = command.apply(&before, tx.now)?;
+    let action = match (before.suspended_at, after.suspended_at) {
+        (None, Some(_)) => Action::MemberSuspended,
+        (Some(_), None) => Action::MemberReactivated,
+        _ if before.assignments == after.assignments => Action::MemberUpdated,
+        _ => Action::MemberRolesUpdated,
+    };
+    settle(organization, &before, after, action)
 }
 
-/// Gives a member one more role; a role that is held already is kept.
+/// Gives a member a role until `expires_at`, or without limit; a role that is held already is held until then from now on.
 pub fn assign_role(
     tx: &WriteTx<'_>,
     organization: OrganizationId,
     id: MemberId,
     role: RoleId,
+    request: wire::AssignRole,
     if_match: &IfMatch,
 ) -> Result<Recorded<Empty>, Refusal> {
     let organization = OrganizationWrite::open(tx, organization, if_match)?;
     let before = load(&tx.read(), organization.id, id)?;
+    future("expires_at", request.expires_at, tx.now)?;
     let mut after = before.clone();
-    let mut role_ids: BTreeSet<RoleId> = after.role_ids.iter().copied().collect();
-    role_ids.insert(role);
-    if role_ids.len() > MEMBER_ROLES_MAX {
+    after.assignments.retain(|held| held.role_id != role);
+    after.assignments.push(Assignment {
+        role_id: role,
+        expires_at: request.expires_at,
+    });
+    after.assignments.sort_unstable_by_key(|held| held.role_id);
+    if after.assignments.len() > MEMBER_ROLES_MAX {
         let message = format!("a member may hold at most {MEMBER_ROLES_MAX} roles");
         return Err(Refusal::new(ErrorCode::RoleLimitReached, message));
     }
-    after.role_ids = role_ids.into_iter().collect();
-    settle(organization, &before, after)
+    settle(organization, &before, after, Action::MemberRolesUpdated)
 }
 
 /// Takes one role from a member.
@@ -238,22 +293,22 @@ pub fn unassign_role(
     if roles::find(&tx.read(), organization.id, role)?.is_none() {
         return Err(Refusal::plain(ErrorCode::RoleNotFound));
     }
-    if !before.role_ids.contains(&role) {
+    if before.assignment(role).is_none() {
         return Err(Refusal::plain(ErrorCode::RoleNotAssigned));
     }
     let mut after = before.clone();
-    after.role_ids.retain(|held| *held != role);
-    settle(organization, &before, after)
+    after.assignments.retain(|held| held.role_id != role);
+    settle(organization, &before, after, Action::MemberRolesUpdated)
 }
 
-/// Writes the difference between two states of a member.
-fn settle(
+/// Writes the difference between two states of a member and records it as `action`.
+pub(super) fn settle(
     organization: OrganizationWrite<'_>,
     before: &MemberRow,
     mut after: MemberRow,
+    action: Action,
 ) -> Result<Recorded<Empty>, Refusal> {
-    let same_roles = before.role_ids == after.role_ids;
-    if same_roles && before.public_metadata == after.public_metadata {
+    if before.same_fields(&after) {
         return Ok(organization.unchanged(Empty {}));
     }
     let tx = organization.tx;
@@ -267,27 +322,18 @@ fn settle(
             &after.id,
             &after.updated_at,
             &after.public_metadata,
+            &after.expires_at,
+            &after.suspended_at,
         ],
     )?;
-    for role in before
-        .role_ids
-        .iter()
-        .filter(|role| !after.role_ids.contains(role))
-    {
-        unlink(&organization, after.id, *role)?;
+    let lost = |held: &&Assignment| !after.assignments.contains(held);
+    for held in before.assignments.iter().filter(lost) {
+        unlink(&organization, after.id, held.role_id)?;
     }
-    for role in after
-        .role_ids
-        .iter()
-        .filter(|role| !before.role_ids.contains(role))
-    {
-        link(&organization, after.id, *role)?;
+    let gained = |held: &&Assignment| !before.assignments.contains(held);
+    for held in after.assignments.iter().filter(gained) {
+        link(&organization, after.id, held)?;
     }
-    let action = if same_roles {
-        Action::MemberUpdated
-    } else {
-        Action::MemberRolesUpdated
-    };
     let (from, to): (MemberRecord<'_>, MemberRecord<'_>) = (before.record(), after.record());
     let change = Change::updated(action, after.id.raw(), &from, &to)?;
     organization.record(&change, Empty {})
@@ -300,15 +346,25 @@ pub fn remove(
     id: MemberId,
     if_match: &IfMatch,
 ) -> Result<Recorded<Empty>, Refusal> {
-    let mut organization = OrganizationWrite::open(tx, organization, if_match)?;
+    let organization = OrganizationWrite::open(tx, organization, if_match)?;
     let row = load(&tx.read(), organization.id, id)?;
+    take_out(organization, &row, Action::MemberRemoved)
+}
+
+/// Deletes the rows of a member and records it as `action`.
+pub(super) fn take_out(
+    mut organization: OrganizationWrite<'_>,
+    row: &MemberRow,
+    action: Action,
+) -> Result<Recorded<Empty>, Refusal> {
+    let tx = organization.tx;
     let deployment = tx.deployment.id();
     tx.sql
-        .exec(&DELETE_LINKS, &[&deployment, &organization.id, &id])?;
+        .exec(&DELETE_LINKS, &[&deployment, &organization.id, &row.id])?;
     tx.sql
-        .exec_exactly(1, &DELETE, &[&deployment, &organization.id, &id])?;
+        .exec_exactly(1, &DELETE, &[&deployment, &organization.id, &row.id])?;
     organization.member_count -= 1;
-    let change = Change::deleted(Action::MemberRemoved, id.raw(), &row.record())?;
+    let change = Change::deleted(action, row.id.raw(), &row.record())?;
     organization.record(&change, Empty {})
 }
 

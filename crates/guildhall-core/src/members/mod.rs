@@ -1,6 +1,7 @@
 //! Members: who belongs to an organization, and which roles they hold there.
 
 mod commands;
+mod expiry;
 mod queries;
 mod rows;
 
@@ -8,11 +9,18 @@ pub use commands::{AddMember, UpdateMember, add, assign_role, remove, unassign_r
 pub use queries::{MemberFilter, MemberSort, effort, list, of_user};
 
 pub(crate) use commands::remove_everywhere;
+pub(crate) use expiry::{due, sweep};
 pub(crate) use rows::MemberRecord;
 
 use guildhall_db::Stmt;
 
 /// Every statement of this noun, for the tests that prepare them on each engine.
 pub(crate) fn statements() -> Vec<&'static Stmt> {
-    [commands::STATEMENTS, queries::STATEMENTS, rows::STATEMENTS].concat()
+    [
+        commands::STATEMENTS,
+        expiry::STATEMENTS,
+        queries::STATEMENTS,
+        rows::STATEMENTS,
+    ]
+    .concat()
 }

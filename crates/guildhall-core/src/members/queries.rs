@@ -6,7 +6,7 @@ use guildhall_types::members::{OrganizationMember, UserOrganizationMembership};
 use guildhall_types::{JsonObject, Page, Timestamp};
 use serde::Serialize;
 
-use super::rows::{MemberRow, columns, role_ids};
+use super::rows::{Assignment, MemberRow, assignments, assignments_column, columns, member_roles};
 use crate::cursor::{Binding, Cursor, Key};
 use crate::fields::search_key;
 use crate::normalise;
@@ -54,11 +54,8 @@ macro_rules! selects {
                 FROM organization_members m CROSS JOIN users u
                 WHERE m.deployment_id = ?1 AND m.organization_id = ?2 AND m.user_id = ?3
                   AND u.deployment_id = ?1 AND u.id = ?3");
-            OF_USER = concat!("SELECT m.id, m.created_at, m.updated_at, m.public_metadata,
-                  (SELECT string_agg(CAST(l.role_id AS TEXT), ',') FROM organization_member_roles l
-                    WHERE l.deployment_id = m.deployment_id AND l.organization_id = m.organization_id
-                      AND l.member_id = m.id), ",
-                organizations::columns!(), "
+            OF_USER = concat!("SELECT m.id, m.created_at, m.updated_at, m.public_metadata, m.expires_at,
+                  m.suspended_at, ", assignments_column!(), ", ", organizations::columns!(), "
                 FROM organization_members m CROSS JOIN organizations o
                 WHERE m.deployment_id = ?1 AND m.user_id = ?2
                   AND o.deployment_id = ?1 AND o.id = m.organization_id
@@ -206,12 +203,12 @@ fn find(
         &[&tx.deployment.id(), &organization, &user],
         |row| {
             let fits =
-                search.is_none_or(|search| row.text(17).is_ok_and(|key| key.contains(search)));
+                search.is_none_or(|search| row.text(19).is_ok_and(|key| key.contains(search)));
             Ok::<_, Refusal>((MemberRow::read(row)?, fits))
         },
     )?;
     Ok(found
-        .filter(|(row, fits)| *fits && role.is_none_or(|role| row.role_ids.contains(&role)))
+        .filter(|(row, fits)| *fits && role.is_none_or(|role| row.assignment(role).is_some()))
         .map(|(row, _)| row))
 }
 
@@ -279,8 +276,10 @@ pub fn of_user(tx: &ReadTx<'_>, user: UserId) -> Result<Page<UserOrganizationMem
                 created_at: row.get(1)?,
                 updated_at: row.get(2)?,
                 public_metadata: row.get(3)?,
-                role_ids: role_ids(row, 4)?,
-                organization: OrganizationRow::read(row, 5)?,
+                expires_at: row.get(4)?,
+                suspended_at: row.get(5)?,
+                assignments: assignments(row, 6)?,
+                organization: OrganizationRow::read(row, 7)?,
             })
         })?;
     let mut lookup = Lookup::default();
@@ -296,7 +295,9 @@ struct Membership {
     created_at: Timestamp,
     updated_at: Timestamp,
     public_metadata: JsonObject,
-    role_ids: Vec<RoleId>,
+    expires_at: Option<Timestamp>,
+    suspended_at: Option<Timestamp>,
+    assignments: Vec<Assignment>,
     organization: OrganizationRow,
 }
 
@@ -315,7 +316,9 @@ impl Membership {
             organization_id,
             user_id,
             public_metadata: self.public_metadata,
-            roles: lookup.roles(tx, organization_id, &self.role_ids)?,
+            expires_at: self.expires_at,
+            suspended_at: self.suspended_at,
+            roles: member_roles(tx, lookup, organization_id, &self.assignments)?,
             organization: self.organization.wire(tx),
         })
     }

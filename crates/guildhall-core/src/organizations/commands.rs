@@ -5,12 +5,12 @@ use guildhall_types::ids::OrganizationId;
 use guildhall_types::ledger::Action;
 use guildhall_types::limits::{DESCRIPTION_CHARS_MAX, ORGANIZATION_NAME_CHARS_MAX};
 use guildhall_types::organizations::Organization;
-use guildhall_types::{Empty, ErrorCode, IfMatch, JsonObject};
+use guildhall_types::{Empty, ErrorCode, IfMatch, JsonObject, Timestamp};
 
 use super::endings;
 use super::rows::{OrganizationRow, load};
 use crate::counts::{self, Noun};
-use crate::fields::{Patch, image_patch, metadata, optional, optional_patch};
+use crate::fields::{Patch, boolean, image_patch, metadata, optional, optional_patch};
 use crate::images::{self, ImagePatch, PreparedImage};
 use crate::ledger::Change;
 use crate::normalise;
@@ -23,7 +23,8 @@ statements! {
           slug, external_id)
         VALUES (?1, ?2, ?3, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?9, 0, 0, ?10, ?11, ?12, ?13)";
     UPDATE = "UPDATE organizations SET updated_at = ?3, name = ?4, name_key = ?5, description = ?6, image_id = ?7,
-          image_name = ?8, public_metadata = ?9, private_metadata = ?10, slug = ?11, external_id = ?12
+          image_name = ?8, public_metadata = ?9, private_metadata = ?10, slug = ?11, external_id = ?12,
+          suspended_at = ?13
         WHERE deployment_id = ?1 AND id = ?2";
     DELETE_ROLE_LINKS = "DELETE FROM organization_member_roles WHERE deployment_id = ?1 AND organization_id = ?2";
     DELETE_MEMBERS = "DELETE FROM organization_members WHERE deployment_id = ?1 AND organization_id = ?2";
@@ -46,6 +47,7 @@ pub struct OrganizationForm {
     pub external_id: Option<String>,
     pub image: Option<Vec<u8>>,
     pub remove_image: Option<String>,
+    pub suspended: Option<String>,
 }
 
 /// A checked command to create an organization.
@@ -70,6 +72,7 @@ pub struct UpdateOrganization {
     slug: Patch<String>,
     external_id: Patch<String>,
     image: ImagePatch,
+    suspended: Option<bool>,
 }
 
 fn name(raw: &str) -> Result<String, guildhall_types::FieldError> {
@@ -128,10 +131,8 @@ impl UpdateOrganization {
             form.external_id.as_deref(),
             normalise::external_id,
         ));
-        let remove = faults.check(crate::fields::boolean(
-            "remove_image",
-            form.remove_image.as_deref(),
-        ));
+        let remove = faults.check(boolean("remove_image", form.remove_image.as_deref()));
+        let suspended = faults.check(boolean("suspended", form.suspended.as_deref()));
         faults.refuse()?;
         let command = Self {
             name: name.flatten(),
@@ -141,6 +142,7 @@ impl UpdateOrganization {
             slug: slug.unwrap_or_default(),
             external_id: external_id.unwrap_or_default(),
             image: image_patch("organization_image", remove.flatten(), form.image)?,
+            suspended: suspended.flatten(),
         };
         if command.is_empty() {
             Err(Refusal::plain(ErrorCode::NothingToUpdate))
@@ -154,12 +156,13 @@ impl UpdateOrganization {
             && self.description.is_none()
             && self.public_metadata.is_none()
             && self.private_metadata.is_none()
-            && matches!(self.slug, Patch::Keep)
-            && matches!(self.external_id, Patch::Keep)
+            && self.slug.is_keep()
+            && self.external_id.is_keep()
+            && self.suspended.is_none()
             && matches!(self.image, ImagePatch::Keep)
     }
 
-    fn apply(&self, before: &OrganizationRow) -> OrganizationRow {
+    fn apply(&self, before: &OrganizationRow, now: Timestamp) -> OrganizationRow {
         let mut after = before.clone();
         if let Some(name) = &self.name {
             after.name.clone_from(name);
@@ -176,6 +179,9 @@ impl UpdateOrganization {
         }
         self.slug.apply(&mut after.slug);
         self.external_id.apply(&mut after.external_id);
+        if let Some(suspended) = self.suspended {
+            after.suspended_at = suspended.then(|| after.suspended_at.unwrap_or(now));
+        }
         after
     }
 }
@@ -202,6 +208,7 @@ pub fn create(
         private_metadata: command.private_metadata.clone(),
         slug: command.slug.clone(),
         external_id: command.external_id.clone(),
+        suspended_at: None,
     };
     tx.sql
         .exec_exactly(
@@ -239,7 +246,7 @@ pub fn update(
 ) -> Result<Recorded<Organization>, Refusal> {
     let organization = OrganizationWrite::open(tx, id, if_match)?;
     let before = load(&tx.read(), id)?;
-    let mut after = command.apply(&before);
+    let mut after = command.apply(&before, tx.now);
     after.image = images::replace(tx, id.raw(), before.image.as_ref(), &command.image)?;
     if before.same_fields(&after) {
         return Ok(organization.unchanged(before.wire(&tx.read())));
@@ -262,16 +269,17 @@ pub fn update(
                 &after.private_metadata,
                 &after.slug,
                 &after.external_id,
+                &after.suspended_at,
             ],
         )
         .map_err(taken)?;
     endings::replace(tx, id, &before.name_key, &after.name_key)?;
-    let change = Change::updated(
-        Action::OrganizationUpdated,
-        id.raw(),
-        &before.record(),
-        &after.record(),
-    )?;
+    let action = match (before.suspended_at, after.suspended_at) {
+        (None, Some(_)) => Action::OrganizationSuspended,
+        (Some(_), None) => Action::OrganizationReactivated,
+        _ => Action::OrganizationUpdated,
+    };
+    let change = Change::updated(action, id.raw(), &before.record(), &after.record())?;
     organization.record(&change, after.wire(&tx.read()))
 }
 

@@ -14,7 +14,7 @@ use crate::scope::ReadTx;
 macro_rules! columns {
     () => {
         "o.id, o.created_at, o.updated_at, o.revision, o.name, o.name_key, o.description, o.image_id, o.image_name,
-          o.member_count, o.public_metadata, o.private_metadata, o.slug, o.external_id"
+          o.member_count, o.public_metadata, o.private_metadata, o.slug, o.external_id, o.suspended_at"
     };
 }
 pub(crate) use columns;
@@ -39,6 +39,7 @@ pub(crate) struct OrganizationRow {
     pub(crate) private_metadata: JsonObject,
     pub(crate) slug: Option<String>,
     pub(crate) external_id: Option<String>,
+    pub(crate) suspended_at: Option<Timestamp>,
 }
 
 /// An organization as the ledger keeps it: its own fields, and nothing that is derived.
@@ -51,6 +52,9 @@ pub(crate) struct OrganizationRecord<'a> {
     private_metadata: &'a JsonObject,
     slug: Option<&'a str>,
     external_id: Option<&'a str>,
+    /// Absent when it is not suspended, as in the entries from before there was suspension.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suspended_at: Option<Timestamp>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -76,6 +80,7 @@ impl OrganizationRow {
             private_metadata: row.get(first + 11)?,
             slug: row.get(first + 12)?,
             external_id: row.get(first + 13)?,
+            suspended_at: row.get(first + 14)?,
         })
     }
 
@@ -89,6 +94,7 @@ impl OrganizationRow {
             private_metadata: &self.private_metadata,
             slug: self.slug.as_deref(),
             external_id: self.external_id.as_deref(),
+            suspended_at: self.suspended_at,
             created_at: self.created_at,
             updated_at: self.updated_at,
         }
@@ -103,6 +109,7 @@ impl OrganizationRow {
             && self.private_metadata == other.private_metadata
             && self.slug == other.slug
             && self.external_id == other.external_id
+            && self.suspended_at == other.suspended_at
     }
 
     /// What a caller sees of it.
@@ -119,6 +126,7 @@ impl OrganizationRow {
             private_metadata: self.private_metadata,
             slug: self.slug,
             external_id: self.external_id,
+            suspended_at: self.suspended_at,
         }
     }
 }

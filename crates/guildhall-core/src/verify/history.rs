@@ -10,6 +10,7 @@ use guildhall_db::statements;
 use guildhall_types::ids::DeploymentId;
 use guildhall_types::ledger::Action;
 
+use super::origins::Origins;
 use super::records::Fields;
 use super::streams::StoredEntry;
 use super::{Audit, Place, Rule};
@@ -48,7 +49,7 @@ impl Kind {
 
 /// What an entry does to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Effect {
+pub(super) enum Effect {
     Create,
     Change,
     Delete,
@@ -62,11 +63,17 @@ fn meaning(action: Action) -> (Kind, Effect) {
         // A key that ends stays as a row, so that the ledger can be read.
         Action::KeyRevoked | Action::KeyRotated => (Kind::Key, Effect::Change),
         Action::OrganizationCreated => (Kind::Organization, Effect::Create),
-        Action::OrganizationUpdated => (Kind::Organization, Effect::Change),
+        Action::OrganizationUpdated
+        | Action::OrganizationSuspended
+        | Action::OrganizationReactivated => (Kind::Organization, Effect::Change),
         Action::OrganizationDeleted => (Kind::Organization, Effect::Delete),
         Action::MemberAdded => (Kind::Member, Effect::Create),
-        Action::MemberUpdated | Action::MemberRolesUpdated => (Kind::Member, Effect::Change),
-        Action::MemberRemoved => (Kind::Member, Effect::Delete),
+        Action::MemberUpdated
+        | Action::MemberRolesUpdated
+        | Action::MemberRolesExpired
+        | Action::MemberSuspended
+        | Action::MemberReactivated => (Kind::Member, Effect::Change),
+        Action::MemberExpired | Action::MemberRemoved => (Kind::Member, Effect::Delete),
         Action::RoleCreated => (Kind::Role, Effect::Create),
         Action::RoleUpdated => (Kind::Role, Effect::Change),
         Action::RoleDeleted => (Kind::Role, Effect::Delete),
@@ -93,6 +100,7 @@ pub(super) struct History {
     entities: BTreeMap<i64, Last>,
     /// Deleted roles with the revision of their deletion, which only grows.
     deleted_roles: Vec<(i64, i64)>,
+    pub(super) origins: Origins,
     ended: bool,
 }
 
@@ -103,6 +111,7 @@ impl History {
             stream,
             entities: BTreeMap::new(),
             deleted_roles: Vec::new(),
+            origins: Origins::default(),
             ended: false,
         }
     }
@@ -193,6 +202,7 @@ impl History {
     }
 
     fn advance(&mut self, kind: Kind, effect: Effect, entry: &StoredEntry) {
+        self.origins.apply(kind, effect, entry);
         if effect != Effect::Delete {
             let last = Last {
                 kind,
@@ -222,6 +232,7 @@ impl History {
                     first_role: true,
                 };
                 self.entities.insert(role, last);
+                self.origins.began(role, entry);
             }
         }
     }
@@ -272,6 +283,7 @@ impl History {
                     .any(|(_, deleted)| role.parse() == Ok(*deleted))
             };
             kept.take_ids("role_ids", is_deleted);
+            kept.take_keys("role_expires_at", is_deleted);
         }
         let Some(mut now) = Fields::parse(record) else {
             return unreadable;

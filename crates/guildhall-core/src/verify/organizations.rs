@@ -23,7 +23,7 @@ statements! {
 }
 
 /// How many columns an [`OrganizationRow`] has.
-const COLUMNS: usize = 14;
+const COLUMNS: usize = 15;
 
 struct StoredOrganization {
     row: OrganizationRow,

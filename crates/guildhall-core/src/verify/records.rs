@@ -47,6 +47,20 @@ impl Fields {
         }
     }
 
+    /// Takes ids from a map by ids in a field, and the field with the last of them.
+    pub(super) fn take_keys(&mut self, field: &str, gone: impl Fn(&str) -> bool) {
+        let Some(mut map) = self.read::<BTreeMap<String, Box<RawValue>>>(field) else {
+            return;
+        };
+        map.retain(|id, _| !gone(id));
+        self.0.remove(field);
+        if let Ok(text) = serde_json::value::to_raw_value(&map)
+            && !map.is_empty()
+        {
+            self.0.insert(field.to_owned(), text);
+        }
+    }
+
     /// The first field in which two records differ.
     pub(super) fn difference<'a>(&'a self, other: &'a Self) -> Option<&'a str> {
         let text = |fields: &'a Self, name: &str| fields.0.get(name).map(|value| value.get());
@@ -107,5 +121,15 @@ mod tests {
             None
         );
         assert!(Fields::parse("7").is_none());
+    }
+
+    #[test]
+    fn a_map_is_thinned_out_until_it_is_gone() {
+        let mut record = Fields::parse(r#"{"ends":{"1":"x","2":"y"}}"#).unwrap();
+        record.take_keys("ends", |id| id == "1");
+        let left = Fields::parse(r#"{"ends":{"2":"y"}}"#).unwrap();
+        assert_eq!(record.difference(&left), None);
+        record.take_keys("ends", |id| id == "2");
+        assert_eq!(record.difference(&Fields::parse("{}").unwrap()), None);
     }
 }

@@ -51,6 +51,8 @@ rules! {
     LedgerHistory = "ledger_history";
     /// A row is as its last entry left it.
     RowUnchanged = "row_unchanged";
+    /// Since when a role, its permissions or a membership are given, and by which key, is as the ledger has it.
+    Origin = "origin";
     /// Every row has an entry.
     RowRecorded = "row_recorded";
     /// What the ledger says is there is there.

@@ -7,14 +7,15 @@ use guildhall_types::roles::Role;
 
 use super::history::Kind;
 use super::streams::Stream;
-use super::{Audit, Rule};
+use super::{Audit, Rule, origins};
 use crate::normalise;
 use crate::refusal::Refusal;
 use crate::roles;
 
 statements! {
     // The columns that `roles::read` expects come first.
-    ROLES = "SELECT id, created_at, updated_at, name, permissions, scope, name_key FROM organization_roles
+    ROLES = "SELECT id, created_at, updated_at, name, permissions, scope, name_key, permissions_revision
+        FROM organization_roles
         WHERE deployment_id = ?1 AND scope = ?2 ORDER BY id";
 }
 
@@ -22,6 +23,7 @@ struct StoredRole {
     role: Role,
     permissions: String,
     name_key: String,
+    permissions_revision: Option<i64>,
 }
 
 fn read(row: &Row<'_>) -> Result<StoredRole, Refusal> {
@@ -29,6 +31,7 @@ fn read(row: &Row<'_>) -> Result<StoredRole, Refusal> {
         role: roles::read(row)?,
         permissions: row.get(4)?,
         name_key: row.get(6)?,
+        permissions_revision: row.get(7)?,
     })
 }
 
@@ -45,6 +48,7 @@ pub(super) fn check(
         role,
         permissions,
         name_key,
+        permissions_revision,
     } in &rows
     {
         let place = stream.place.part("role", role.id.raw());
@@ -55,6 +59,11 @@ pub(super) fn check(
             &place,
             &roles::record(role),
         )?;
+        let origin = stream.history.origins.of(role.id.raw());
+        let stored = (*permissions_revision, origin.and_then(|origin| origin.key));
+        if permissions_revision.is_some() {
+            origins::expect(audit, &place, "`permissions`", stored, origin);
+        }
         let folded = *name_key == normalise::fold(&role.name);
         audit.expect(
             folded,

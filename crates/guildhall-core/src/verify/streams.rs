@@ -65,7 +65,7 @@ pub(super) struct StoredEntry {
     pub(super) revision: i64,
     occurred_at: Timestamp,
     pub(super) action: String,
-    actor: Option<KeyId>,
+    pub(super) actor: Option<KeyId>,
     request_id: String,
     pub(super) entity: i64,
     pub(super) before: Option<String>,

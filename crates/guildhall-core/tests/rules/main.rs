@@ -1,6 +1,8 @@
 //! The rules, called as the doors call them, on a real database.
 
 #[cfg(test)]
+mod expiry;
+#[cfg(test)]
 mod members;
 #[cfg(test)]
 mod model;

@@ -3,6 +3,7 @@
 use crate::world::{World, page};
 use guildhall_core::members::{self, MemberFilter, MemberSort, UpdateMember};
 use guildhall_core::{Order, organizations, roles, users};
+use guildhall_types::members as wire;
 use guildhall_types::{ErrorCode, IfMatch, JsonObject};
 
 #[tokio::test]
@@ -10,9 +11,13 @@ async fn a_member_without_roles_gets_the_default_role() {
     let world = World::new().await;
     let (acme, ava) = (world.organization("Acme").await, world.user("Ava").await);
     let member = world.member(acme.id, ava.id, &[]).await.unwrap();
-    let names: Vec<_> = member.roles.iter().map(|role| role.name.as_str()).collect();
+    let names: Vec<_> = member
+        .roles
+        .iter()
+        .map(|held| held.role.name.as_str())
+        .collect();
     assert_eq!(names, ["Member"]);
-    assert!(member.roles[0].is_deployment_level);
+    assert!(member.roles[0].role.is_deployment_level);
 }
 
 #[tokio::test]
@@ -41,9 +46,9 @@ async fn a_set_of_roles_replaces_the_old_one_by_its_difference() {
         (vec![c, b, b], vec![b, c]),
         (vec![], vec![]),
     ] {
-        let request = guildhall_types::members::UpdateMember {
+        let request = wire::UpdateMember {
             role_ids: Some(set),
-            public_metadata: None,
+            ..wire::UpdateMember::default()
         };
         let command = UpdateMember::check(request).unwrap();
         world
@@ -73,7 +78,7 @@ async fn roles_of(
         })
         .await
         .unwrap();
-    page.data[0].roles.iter().map(|role| role.id).collect()
+    page.data[0].roles.iter().map(|held| held.role.id).collect()
 }
 
 #[tokio::test]
@@ -90,7 +95,16 @@ async fn a_role_of_another_organization_is_not_found() {
     // Nothing half done: the next try starts from an organization without members.
     let member = world.member(acme.id, ava.id, &[]).await.unwrap();
     let refusal = world
-        .change(move |tx| members::assign_role(tx, acme.id, member.id, foreign, &IfMatch::Any))
+        .change(move |tx| {
+            members::assign_role(
+                tx,
+                acme.id,
+                member.id,
+                foreign,
+                wire::AssignRole::default(),
+                &IfMatch::Any,
+            )
+        })
         .await
         .unwrap_err();
     assert_eq!(refusal.code(), Some(ErrorCode::RoleNotFound));
@@ -103,7 +117,14 @@ async fn what_changes_nothing_keeps_the_revision() {
     let role = world.role(acme.id, "A").await.unwrap().id;
     let member = world.member(acme.id, ava.id, &[role]).await.unwrap();
     let assign = move |tx: &guildhall_core::WriteTx<'_>| {
-        members::assign_role(tx, acme.id, member.id, role, &IfMatch::Any)
+        members::assign_role(
+            tx,
+            acme.id,
+            member.id,
+            role,
+            wire::AssignRole::default(),
+            &IfMatch::Any,
+        )
     };
     let before = world.written(assign).await.unwrap().revision;
     let after = world.written(assign).await.unwrap().revision;
@@ -169,9 +190,9 @@ async fn metadata_is_replaced_as_a_whole() {
     let member = world.member(acme.id, ava.id, &[]).await.unwrap();
     for text in ["{\"a\":1,\"b\":2}", "{\"c\":3}"] {
         let metadata = JsonObject::parse(text).unwrap();
-        let request = guildhall_types::members::UpdateMember {
-            role_ids: None,
+        let request = wire::UpdateMember {
             public_metadata: Some(metadata),
+            ..wire::UpdateMember::default()
         };
         let command = UpdateMember::check(request).unwrap();
         world

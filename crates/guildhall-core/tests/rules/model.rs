@@ -6,6 +6,7 @@ use guildhall_core::members::{self, MemberFilter, MemberSort, UpdateMember};
 use guildhall_core::roles::{self, UpdateRole};
 use guildhall_core::{Order, Recorded, Refusal, WriteTx, organizations, users};
 use guildhall_types::ids::{MemberId, OrganizationId, RoleId, UserId};
+use guildhall_types::members as wire;
 use guildhall_types::{ErrorCode, IfMatch};
 use proptest::prelude::*;
 
@@ -398,16 +399,8 @@ impl Trial {
                 member,
                 role,
             } => {
-                let (id, member, role) = (
-                    self.organization(organization),
-                    self.member(member),
-                    self.role(role),
-                );
-                let expected = self.model.assign(id, member, role);
-                let change = move |tx: &WriteTx<'_>| {
-                    members::assign_role(tx, id, member, role, &IfMatch::Any)
-                };
-                self.agree(expected, change).await;
+                let (id, member) = (self.organization(organization), self.member(member));
+                self.assign_role(id, member, self.role(role)).await;
             }
             Step::UnassignRole {
                 organization,
@@ -500,13 +493,22 @@ impl Trial {
         let expected = self
             .model
             .set_roles(id, member, roles.iter().copied().collect());
-        let request = guildhall_types::members::UpdateMember {
+        let request = wire::UpdateMember {
             role_ids: Some(roles),
-            public_metadata: None,
+            ..wire::UpdateMember::default()
         };
         let command = UpdateMember::check(request).unwrap();
         let change =
             move |tx: &WriteTx<'_>| members::update(tx, id, member, &IfMatch::Any, &command);
+        self.agree(expected, change).await;
+    }
+
+    async fn assign_role(&mut self, id: OrganizationId, member: MemberId, role: RoleId) {
+        let expected = self.model.assign(id, member, role);
+        let request = wire::AssignRole::default();
+        let change = move |tx: &WriteTx<'_>| {
+            members::assign_role(tx, id, member, role, request, &IfMatch::Any)
+        };
         self.agree(expected, change).await;
     }
 
@@ -549,7 +551,7 @@ impl Trial {
                         member.id,
                         (
                             member.user_id,
-                            member.roles.iter().map(|role| role.id).collect(),
+                            member.roles.iter().map(|held| held.role.id).collect(),
                         ),
                     )
                 })

@@ -127,6 +127,7 @@ impl World {
             user_id,
             role_ids: Some(role_ids.to_vec()),
             public_metadata: None,
+            expires_at: None,
         };
         let command = AddMember::check(request)?;
         self.change(move |tx| members::add(tx, organization, &IfMatch::Any, &command))

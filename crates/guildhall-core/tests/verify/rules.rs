@@ -14,8 +14,9 @@ async fn a_sound_world_has_no_findings() {
         (report.deployments, report.organizations, report.users),
         (2, 4, 4)
     );
-    // Of Acme and Globex: two members and two roles each; two roles of each deployment.
-    assert_eq!((report.members, report.roles), (4, 8));
+    // Of Acme and Globex: two members and two roles each, two members and a role more of Acme; two roles of each
+    // deployment.
+    assert_eq!((report.members, report.roles), (6, 9));
     assert!(report.ledger_entries > 60, "{}", report.ledger_entries);
     assert!(World::empty().await.report().is_sound());
 }
@@ -77,11 +78,20 @@ const DAMAGES: &[(&str, &str, Rule)] = &[
     ("UPDATE organization_roles SET permissions = '[\"organization:admin\"]' WHERE name = 'Member'", "role", Rule::RowUnchanged),
     ("UPDATE organization_roles SET permissions = '[\"all\"]' WHERE scope = :acme", "of organization", Rule::RowUnchanged),
     ("DELETE FROM organization_member_roles", "member", Rule::RowUnchanged),
-    ("INSERT INTO organization_member_roles SELECT m.deployment_id, m.organization_id, m.id, r.id, 0
+    ("UPDATE organization_member_roles SET expires_at = NULL WHERE expires_at IS NOT NULL", "member", Rule::RowUnchanged),
+    ("UPDATE organization_members SET expires_at = expires_at + 1", "member", Rule::RowUnchanged),
+    ("UPDATE organization_members SET suspended_at = NULL", "member", Rule::RowUnchanged),
+    ("UPDATE organizations SET suspended_at = NULL", "organization", Rule::RowUnchanged),
+    ("UPDATE organization_members SET since_revision = since_revision + 1", "member", Rule::Origin),
+    ("UPDATE organization_members SET since_revision = NULL, added_by_key_id = 7", "member", Rule::Origin),
+    ("UPDATE organization_member_roles SET since_revision = 1", "member", Rule::Origin),
+    ("UPDATE organization_member_roles SET granted_by_key_id = (SELECT MIN(id) FROM api_keys)", "member", Rule::Origin),
+    ("UPDATE organization_roles SET permissions_revision = 3 WHERE scope = 0", "role", Rule::Origin),
+    ("INSERT INTO organization_member_roles SELECT m.deployment_id, m.organization_id, m.id, r.id, 0, NULL, NULL, NULL
         FROM organization_members m JOIN organization_roles r USING (deployment_id) WHERE r.name = 'Admin'", "member", Rule::RowUnchanged),
-    ("INSERT INTO organization_members SELECT deployment_id, :acme, 7, max(id), 1, 1, '{}' FROM users", "member 7 of organization", Rule::RowRecorded),
+    ("INSERT INTO organization_members SELECT deployment_id, :acme, 7, min(id) + 1, 1, 1, '{}', NULL, NULL, NULL, NULL FROM users", "member 7 of organization", Rule::RowRecorded),
     ("INSERT INTO api_keys SELECT deployment_id, 7, name, scope, zeroblob(32), hint, 1, NULL, NULL FROM api_keys LIMIT 1", "api key 7 of deployment", Rule::RowRecorded),
-    ("INSERT INTO organization_roles SELECT deployment_id, 0, 7, NULL, 1, 1, 'X', 'x', '[]' FROM api_keys LIMIT 1", "role 7 of deployment", Rule::RowRecorded),
+    ("INSERT INTO organization_roles SELECT deployment_id, 0, 7, NULL, 1, 1, 'X', 'x', '[]', NULL FROM api_keys LIMIT 1", "role 7 of deployment", Rule::RowRecorded),
     ("DELETE FROM organization_members", "member", Rule::RowPresent),
     ("DELETE FROM api_keys", "api key", Rule::RowPresent),
     ("DELETE FROM users", "user", Rule::RowPresent),

@@ -11,6 +11,7 @@ use guildhall_core::organizations::{
     self, CreateOrganization, OrganizationForm, UpdateOrganization,
 };
 use guildhall_core::roles::{self, CreateRole, UpdateRole};
+use guildhall_core::sweep;
 use guildhall_core::users::{self, CreateUser, UpdateUser, UserForm};
 use guildhall_core::verify::{Report, verify};
 use guildhall_core::{
@@ -19,7 +20,8 @@ use guildhall_core::{
 };
 use guildhall_types::ids::{MemberId, OrganizationId, RoleId, UserId};
 use guildhall_types::keys::KeyScope;
-use guildhall_types::{IfMatch, JsonObject};
+use guildhall_types::members as wire;
+use guildhall_types::{IfMatch, JsonObject, Patch};
 use serde::Serialize;
 
 pub(crate) struct World {
@@ -96,6 +98,8 @@ impl World {
         world.members(globex, &users).await;
         world.members(world.gone, &users).await;
         let (gone, user) = (world.gone, users[4]);
+        world.limits(world.acme, &users).await;
+        world.suspensions(globex).await;
         world
             .change(move |tx| organizations::delete(tx, gone, &IfMatch::Any))
             .await;
@@ -205,6 +209,10 @@ impl World {
             name: Some(name.to_owned()),
             ..OrganizationForm::default()
         };
+        self.update(organization, form).await;
+    }
+
+    async fn update(&self, organization: OrganizationId, form: OrganizationForm) {
         let command = UpdateOrganization::check(form).unwrap();
         self.change(move |tx| organizations::update(tx, organization, &IfMatch::Any, &command))
             .await;
@@ -228,10 +236,11 @@ impl World {
         role_ids: &[RoleId],
     ) -> MemberId {
         let role_ids = Some(role_ids.to_vec());
-        let request = guildhall_types::members::AddMember {
+        let request = wire::AddMember {
             user_id,
             role_ids,
             public_metadata: None,
+            expires_at: None,
         };
         let command = AddMember::check(request).unwrap();
         self.change(move |tx| members::add(tx, organization, &IfMatch::Any, &command))
@@ -249,13 +258,11 @@ impl World {
         let third = self.member(organization, users[2], &[]).await;
         self.member(organization, users[4], &[owner]).await;
         let metadata = Some(JsonObject::parse("{\"desk\": 7.0}").unwrap());
-        let request = guildhall_types::members::UpdateMember {
-            role_ids: None,
+        let request = wire::UpdateMember {
             public_metadata: metadata,
+            ..wire::UpdateMember::default()
         };
-        let command = UpdateMember::check(request).unwrap();
-        self.change(move |tx| members::update(tx, organization, first, &IfMatch::Any, &command))
-            .await;
+        self.update_member(organization, first, request).await;
         let rename = guildhall_types::roles::UpdateRole {
             name: Some("Boss".to_owned()),
             permissions: None,
@@ -265,13 +272,96 @@ impl World {
             .await;
         self.change(move |tx| roles::delete(tx, organization, doomed, &IfMatch::Any))
             .await;
-        self.change(move |tx| members::assign_role(tx, organization, second, owner, &IfMatch::Any))
-            .await;
+        self.change(move |tx| {
+            members::assign_role(
+                tx,
+                organization,
+                second,
+                owner,
+                wire::AssignRole::default(),
+                &IfMatch::Any,
+            )
+        })
+        .await;
         self.change(move |tx| {
             members::unassign_role(tx, organization, first, owner, &IfMatch::Any)
         })
         .await;
         self.change(move |tx| members::remove(tx, organization, third, &IfMatch::Any))
+            .await;
+    }
+
+    /// Suspends an organization, ends that and suspends it again.
+    async fn suspensions(&self, organization: OrganizationId) {
+        for suspended in ["true", "false", "true"] {
+            let form = OrganizationForm {
+                suspended: Some(suspended.to_owned()),
+                ..OrganizationForm::default()
+            };
+            self.update(organization, form).await;
+        }
+    }
+
+    /// Everything of members that ends or rests.
+    async fn limits(&self, organization: OrganizationId, users: &[UserId]) {
+        let role = self.role(organization, "Auditor").await;
+        let doomed = self.role(organization, "Doomed too").await;
+        let member = self.member(organization, users[3], &[role]).await;
+        for (role, seconds) in [(doomed, 3_600), (role, 7_200), (role, 60)] {
+            self.assign_until(organization, member, role, seconds).await;
+        }
+        self.change(move |tx| roles::delete(tx, organization, doomed, &IfMatch::Any))
+            .await;
+        for suspended in [true, false, true] {
+            let request = wire::UpdateMember {
+                suspended: Some(suspended),
+                ..wire::UpdateMember::default()
+            };
+            self.update_member(organization, member, request).await;
+        }
+        let contractor = self.member(organization, users[2], &[role]).await;
+        let request = wire::UpdateMember {
+            expires_at: Patch::Set(self.clock.now().plus_seconds(60)),
+            ..wire::UpdateMember::default()
+        };
+        self.update_member(organization, contractor, request).await;
+        self.clock.advance_seconds(120);
+        assert_eq!(sweep::sweep(&self.guildhall).await.unwrap(), 2);
+        // What is still to end.
+        let contractor = self.member(organization, users[2], &[]).await;
+        self.assign_until(organization, contractor, role, 3_600)
+            .await;
+        let request = wire::UpdateMember {
+            expires_at: Patch::Set(self.clock.now().plus_seconds(3_600)),
+            ..wire::UpdateMember::default()
+        };
+        self.update_member(organization, contractor, request).await;
+    }
+
+    async fn assign_until(
+        &self,
+        organization: OrganizationId,
+        member: MemberId,
+        role: RoleId,
+        seconds: i64,
+    ) {
+        let request = wire::AssignRole {
+            expires_at: Some(self.clock.now().plus_seconds(seconds)),
+        };
+        self.change(move |tx| {
+            members::assign_role(tx, organization, member, role, request, &IfMatch::Any)
+        })
+        .await;
+    }
+
+    async fn update_member(
+        &self,
+        organization: OrganizationId,
+        member: MemberId,
+        request: wire::UpdateMember,
+    ) {
+        let command = UpdateMember::check(request).unwrap();
+        self.change(move |tx| members::update(tx, organization, member, &IfMatch::Any, &command))
             .await;
     }
 

@@ -232,6 +232,7 @@ fn member_request(
         user_id,
         role_ids: Some(role_ids),
         public_metadata: Some(metadata(&json!({ "title": member.title }))?),
+        expires_at: None,
     })
 }
 

@@ -1,0 +1,49 @@
+//! Removing what has expired, in the background: memberships, and roles of members.
+//!
+//! Nobody waits for it: a check judges the time itself. It works in small transactions, so that it delays no writer; each
+//! finds anew what is over, so that it may be cut off anywhere and two servers may do it at once.
+
+use guildhall_types::ids::DeploymentId;
+use guildhall_types::ledger::Actor;
+
+use crate::deployments;
+use crate::guildhall::{ChangeRequest, Guildhall};
+use crate::ledger::SERVER_REQUEST_PREFIX;
+use crate::members;
+use crate::refusal::Refusal;
+use crate::scope::Deployment;
+
+/// Members that lose something in one transaction.
+const MEMBERS_A_TRANSACTION: u32 = 50;
+
+/// Removes everything that is over now; tells how many members lost something.
+pub async fn sweep(guildhall: &Guildhall) -> Result<u64, Refusal> {
+    let mut count = 0;
+    for deployment in deployments::list(guildhall)? {
+        count += sweep_deployment(guildhall, deployment.id).await?;
+    }
+    Ok(count)
+}
+
+async fn sweep_deployment(guildhall: &Guildhall, id: DeploymentId) -> Result<u64, Refusal> {
+    let deployment = Deployment::new(id, Actor::Server);
+    let mut count = 0;
+    // Asked first as a read: mostly nothing is due, and then no writer need hear of it.
+    while guildhall.point(deployment, |tx| members::due(tx, guildhall.now()))? {
+        let request = ChangeRequest {
+            request_id: guildhall.request_id(SERVER_REQUEST_PREFIX)?,
+            idempotency: None,
+        };
+        let written = guildhall
+            .write(deployment, request, |tx| {
+                members::sweep(tx, MEMBERS_A_TRANSACTION)
+            })
+            .await?;
+        match written.fresh() {
+            // Another server was faster, or the clock was set back.
+            None | Some(0) => break,
+            Some(swept) => count += swept,
+        }
+    }
+    Ok(count)
+}

@@ -55,6 +55,7 @@ test('an organization begins with a name and nothing else', async () => {
     public_metadata: {},
     private_metadata: {},
     slug: null,
+    suspended_at: null,
     external_id: null,
   });
   assert.equal(created_at, updated_at);

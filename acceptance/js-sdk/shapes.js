@@ -48,6 +48,7 @@ const organizationFields = {
   private_metadata: object,
   slug: nullable(text),
   external_id: nullable(text),
+  suspended_at: nullable(timestamp),
 };
 export const assertOrganization = shape(organizationFields);
 export const assertOrganizationDetails = shape({
@@ -58,11 +59,18 @@ export const assertOrganizationDetails = shape({
   segments: (value) => assert.deepEqual(value, []),
 });
 
+// A role is shown with the end of its assignment only where it has one.
+const assertMemberRole = (role) =>
+  'expires_at' in role ? shape({ ...roleFields, expires_at: timestamp })(role) : assertRole(role);
+
+const limits = { expires_at: nullable(timestamp), suspended_at: nullable(timestamp) };
+
 export const assertMember = shape({
   ...dated,
+  ...limits,
   organization_id: id,
   user_id: id,
-  roles: listOf(assertRole),
+  roles: listOf(assertMemberRole),
   public_metadata: object,
   first_name: text,
   last_name: text,
@@ -74,10 +82,11 @@ export const assertMember = shape({
 
 export const assertMembership = shape({
   ...dated,
+  ...limits,
   organization_id: id,
   user_id: id,
   public_metadata: object,
-  roles: listOf(assertRole),
+  roles: listOf(assertMemberRole),
   organization: assertOrganization,
 });
 

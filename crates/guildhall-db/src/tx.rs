@@ -3,7 +3,7 @@
 use crate::error::DbError;
 use crate::sqlite::{self, SqliteRow, SqliteTx};
 use crate::statement::Stmt;
-use crate::value::{Column, Param};
+use crate::value::{Column, Param, Value};
 
 /// The transaction that a command runs in.
 ///
@@ -18,7 +18,7 @@ pub enum Tx<'c> {
 #[derive(Debug)]
 pub struct Row<'r> {
     pub(crate) inner: SqliteRow<'r>,
-    pub(crate) statement: &'static str,
+    pub(crate) statement: &'static Stmt,
 }
 
 impl Tx<'_> {
@@ -104,49 +104,37 @@ impl Tx<'_> {
 }
 
 impl Row<'_> {
-    /// The column at `index`, counted from 0 in the order of the `SELECT`.
+    /// The column at `index`, counted from 0 in the order of the `SELECT`; [`DbError::Corrupt`] when it holds something
+    /// else.
     pub fn get<T: Column>(&self, index: usize) -> Result<T, DbError> {
-        T::read(self, index)
+        self.read(index, T::from_value)
     }
 
     /// The text at `index`, borrowed from the row.
     pub fn text(&self, index: usize) -> Result<&str, DbError> {
-        sqlite::value(self.inner, index)
-            .and_then(|value| value.as_str().ok())
-            .ok_or_else(|| self.corrupt(index, "not a text"))
+        self.read(index, Value::text)
     }
 
     /// The bytes at `index`, borrowed from the row.
     pub fn bytes(&self, index: usize) -> Result<&[u8], DbError> {
-        sqlite::value(self.inner, index)
-            .and_then(|value| value.as_bytes().ok())
-            .ok_or_else(|| self.corrupt(index, "not bytes"))
+        self.read(index, Value::bytes)
     }
 
-    pub(crate) fn int(&self, index: usize) -> Result<i64, DbError> {
+    fn read<'a, T>(
+        &'a self,
+        index: usize,
+        read: impl FnOnce(Value<'a>) -> Result<T, &'static str>,
+    ) -> Result<T, DbError> {
         sqlite::value(self.inner, index)
-            .and_then(|value| value.as_i64().ok())
-            .ok_or_else(|| self.corrupt(index, "not an integer"))
-    }
-
-    pub(crate) fn bool(&self, index: usize) -> Result<bool, DbError> {
-        match self.int(index)? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(self.corrupt(index, "not a boolean")),
-        }
-    }
-
-    pub(crate) fn is_null(&self, index: usize) -> Result<bool, DbError> {
-        sqlite::value(self.inner, index)
-            .map(|value| value == sqlite::NULL)
-            .ok_or_else(|| self.corrupt(index, "no such column"))
+            .and_then(read)
+            .map_err(|reason| self.corrupt(index, reason))
     }
 
     /// The error of a column that holds what this server never writes.
+    #[cold]
     pub fn corrupt(&self, index: usize, reason: &str) -> DbError {
         DbError::Corrupt {
-            statement: self.statement,
+            statement: self.statement.name(),
             index,
             reason: reason.to_owned(),
         }

@@ -2,9 +2,6 @@
 
 use guildhall_types::{JsonObject, Timestamp};
 
-use crate::error::DbError;
-use crate::tx::Row;
-
 /// A value of the portable subset: TEXT, BIGINT, BOOLEAN, BYTEA or NULL.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value<'a> {
@@ -20,6 +17,22 @@ pub enum Value<'a> {
     Bytes(&'a [u8]),
 }
 
+impl<'a> Value<'a> {
+    pub(crate) fn text(self) -> Result<&'a str, &'static str> {
+        match self {
+            Self::Text(text) => Ok(text),
+            _ => Err("not a text"),
+        }
+    }
+
+    pub(crate) fn bytes(self) -> Result<&'a [u8], &'static str> {
+        match self {
+            Self::Bytes(bytes) => Ok(bytes),
+            _ => Err("not bytes"),
+        }
+    }
+}
+
 /// What can be bound to a placeholder.
 pub trait Param: Sync {
     /// The value to bind.
@@ -28,8 +41,8 @@ pub trait Param: Sync {
 
 /// What can be read from a column.
 pub trait Column: Sized {
-    /// The value of this column; [`DbError::Corrupt`] when it holds something else.
-    fn read(row: &Row<'_>, index: usize) -> Result<Self, DbError>;
+    /// This value of a column as the type that it is meant to be; or what is wrong with it.
+    fn from_value(value: Value<'_>) -> Result<Self, &'static str>;
 }
 
 impl Param for i64 {
@@ -105,62 +118,74 @@ impl<T: Param> Param for Option<T> {
 }
 
 impl Column for i64 {
-    fn read(row: &Row<'_>, index: usize) -> Result<Self, DbError> {
-        row.int(index)
+    fn from_value(value: Value<'_>) -> Result<Self, &'static str> {
+        match value {
+            Value::Int(number) => Ok(number),
+            _ => Err("not an integer"),
+        }
     }
 }
 
 impl Column for u64 {
-    fn read(row: &Row<'_>, index: usize) -> Result<Self, DbError> {
-        Self::try_from(row.int(index)?).map_err(|_| row.corrupt(index, "a negative count"))
+    fn from_value(value: Value<'_>) -> Result<Self, &'static str> {
+        Self::try_from(i64::from_value(value)?).map_err(|_| "a negative count")
     }
 }
 
 impl Column for bool {
-    fn read(row: &Row<'_>, index: usize) -> Result<Self, DbError> {
-        row.bool(index)
+    fn from_value(value: Value<'_>) -> Result<Self, &'static str> {
+        match value {
+            Value::Bool(value) => Ok(value),
+            // SQLite has no booleans of its own.
+            Value::Int(0) => Ok(false),
+            Value::Int(1) => Ok(true),
+            _ => Err("not a boolean"),
+        }
     }
 }
 
 impl Column for String {
-    fn read(row: &Row<'_>, index: usize) -> Result<Self, DbError> {
-        row.text(index).map(str::to_owned)
+    fn from_value(value: Value<'_>) -> Result<Self, &'static str> {
+        value.text().map(str::to_owned)
     }
 }
 
 impl Column for Vec<u8> {
-    fn read(row: &Row<'_>, index: usize) -> Result<Self, DbError> {
-        row.bytes(index).map(<[u8]>::to_vec)
+    fn from_value(value: Value<'_>) -> Result<Self, &'static str> {
+        value.bytes().map(<[u8]>::to_vec)
     }
 }
 
 impl<const N: usize> Column for [u8; N] {
-    fn read(row: &Row<'_>, index: usize) -> Result<Self, DbError> {
-        let bytes = row.bytes(index)?;
-        bytes
-            .try_into()
-            .map_err(|_| row.corrupt(index, "another number of bytes"))
+    fn from_value(value: Value<'_>) -> Result<Self, &'static str> {
+        let bytes = value.bytes()?;
+        bytes.try_into().map_err(|_| "another number of bytes")
     }
 }
 
 impl Column for Timestamp {
-    fn read(row: &Row<'_>, index: usize) -> Result<Self, DbError> {
-        row.int(index).map(Self::from_micros)
+    fn from_value(value: Value<'_>) -> Result<Self, &'static str> {
+        i64::from_value(value).map(Self::from_micros)
     }
 }
 
 impl Column for JsonObject {
-    fn read(row: &Row<'_>, index: usize) -> Result<Self, DbError> {
-        row.text(index).map(|text| Self::trusted(text.to_owned()))
+    fn from_value(value: Value<'_>) -> Result<Self, &'static str> {
+        let text = value.text()?;
+        // Whether it is one was seen when it was written; this is for what was written by something else.
+        if text.starts_with('{') && text.ends_with('}') {
+            Ok(Self::trusted(text))
+        } else {
+            Err("not a JSON object")
+        }
     }
 }
 
 impl<T: Column> Column for Option<T> {
-    fn read(row: &Row<'_>, index: usize) -> Result<Self, DbError> {
-        if row.is_null(index)? {
-            Ok(None)
-        } else {
-            T::read(row, index).map(Some)
+    fn from_value(value: Value<'_>) -> Result<Self, &'static str> {
+        match value {
+            Value::Null => Ok(None),
+            value => T::from_value(value).map(Some),
         }
     }
 }
@@ -174,8 +199,8 @@ macro_rules! id_columns {
         }
 
         impl Column for $id {
-            fn read(row: &Row<'_>, index: usize) -> Result<Self, DbError> {
-                Self::new(row.int(index)?).map_err(|error| row.corrupt(index, &error.to_string()))
+            fn from_value(value: Value<'_>) -> Result<Self, &'static str> {
+                Self::new(i64::from_value(value)?).map_err(|_| "not an id")
             }
         }
     )+};

@@ -6,14 +6,21 @@ use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
-use serde::ser::{Serialize, Serializer};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 use serde_json::value::RawValue;
 
 use crate::limits::{JSON_DEPTH_MAX, METADATA_BYTES_MAX};
 
 /// A JSON object as text: validated once at the door, then stored and sent without being parsed again.
-#[derive(Clone, Debug)]
-pub struct JsonObject(Box<RawValue>);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonObject(Cow<'static, str>);
+
+/// Most metadata is this, and holds no memory.
+const EMPTY: &str = "{}";
+
+/// What a [`RawValue`] calls itself before a serializer. A `RawValue` cannot be made without parsing its text again, so
+/// that the text of an object, which was parsed when it came, is written under its name instead.
+const RAW_VALUE: &str = "$serde_json::private::RawValue";
 
 /// Why a text is not an acceptable metadata object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +54,7 @@ impl std::error::Error for InvalidJsonObject {}
 impl JsonObject {
     /// The object `{}`.
     pub fn empty() -> Self {
-        Self::trusted("{}".to_owned())
+        Self(Cow::Borrowed(EMPTY))
     }
 
     /// Checks a text from outside and keeps it in its compact form; JSON `null` becomes `{}` (wire contract,
@@ -74,14 +81,18 @@ impl JsonObject {
         Ok(Self::trusted(compact))
     }
 
-    /// The object whose text this server wrote itself; a text that is not JSON becomes `{}`.
-    pub fn trusted(text: String) -> Self {
-        Self(RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned()))
+    /// The object whose text this server has checked before.
+    pub fn trusted(text: impl Into<String> + AsRef<str>) -> Self {
+        if text.as_ref() == EMPTY {
+            Self::empty()
+        } else {
+            Self(Cow::Owned(text.into()))
+        }
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        self.0.get()
+        &self.0
     }
 }
 
@@ -121,17 +132,11 @@ impl Default for JsonObject {
     }
 }
 
-impl PartialEq for JsonObject {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
-    }
-}
-
-impl Eq for JsonObject {}
-
 impl Serialize for JsonObject {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        let mut raw = serializer.serialize_struct(RAW_VALUE, 1)?;
+        raw.serialize_field(RAW_VALUE, self.as_str())?;
+        raw.end()
     }
 }
 
@@ -273,6 +278,16 @@ mod tests {
         );
         let long = format!("{{\"a\":\"{}\"}}", "x".repeat(METADATA_BYTES_MAX));
         assert_eq!(JsonObject::parse(&long), Err(InvalidJsonObject::TooLong));
+    }
+
+    #[test]
+    fn it_is_written_as_its_own_text() {
+        let written = |object| serde_json::to_string(&(object,)).unwrap();
+        assert_eq!(
+            written(JsonObject::parse("{\"a\": [1]}").unwrap()),
+            "[{\"a\":[1]}]"
+        );
+        assert_eq!(written(JsonObject::empty()), "[{}]");
     }
 
     #[test]

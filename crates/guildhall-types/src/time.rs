@@ -43,12 +43,56 @@ impl Timestamp {
     }
 }
 
-impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// The text of a [`Timestamp`]. A page of members holds hundreds of them, too many for a general formatter.
+struct Text([u8; 27]);
+
+impl Text {
+    fn new(moment: jiff::Timestamp) -> Self {
+        let civil = jiff::tz::Offset::UTC.to_datetime(moment);
+        // Years before 0 are those of values that no clock gives; the year 0 is shown rather than a panic.
+        let [y3, y2, y1, y0] = digits(civil.year().into());
+        let [m1, m0] = digits(civil.month().into());
+        let [d1, d0] = digits(civil.day().into());
+        let [hour1, hour0] = digits(civil.hour().into());
+        let [minute1, minute0] = digits(civil.minute().into());
+        let [second1, second0] = digits(civil.second().into());
+        let [f5, f4, f3, f2, f1, f0] = digits(civil.subsec_nanosecond() / 1_000);
+        #[rustfmt::skip]
+        let text = [
+            y3, y2, y1, y0, b'-', m1, m0, b'-', d1, d0, b'T',
+            hour1, hour0, b':', minute1, minute0, b':', second1, second0, b'.', f5, f4, f3, f2, f1, f0, b'Z',
+        ];
+        Self(text)
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// The last `N` decimal digits of a number; zeros for a negative one.
+fn digits<const N: usize>(number: i32) -> [u8; N] {
+    let mut rest = u32::try_from(number).unwrap_or_default();
+    let mut digits = [b'0'; N];
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+    }
+    digits
+}
+
+impl Timestamp {
+    fn text(self) -> Text {
         // Out of jiff's range only for values that no clock gives; the epoch is shown rather than a panic.
         let moment =
             jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-        write!(f, "{moment:.6}")
+        Text::new(moment)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text().as_str())
     }
 }
 
@@ -63,7 +107,7 @@ impl FromStr for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.text().as_str())
     }
 }
 
@@ -104,6 +148,19 @@ mod tests {
             Timestamp::from_micros(0).to_string(),
             "1970-01-01T00:00:00.000000Z"
         );
+    }
+
+    #[test]
+    fn its_digits_are_those_of_the_library() {
+        let seconds_a_year = 31_556_952;
+        for year in 0..9_990 {
+            let micros = (year - 1_970) * seconds_a_year * 1_000_000 + year * 3_599_999_983;
+            let moment = jiff::Timestamp::from_microsecond(micros).unwrap();
+            assert_eq!(
+                Timestamp::from_micros(micros).to_string(),
+                format!("{moment:.6}")
+            );
+        }
     }
 
     #[test]

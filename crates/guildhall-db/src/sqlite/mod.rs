@@ -22,8 +22,6 @@ use crate::statement::Stmt;
 use crate::tx::Row;
 use crate::value::{Param, Value};
 
-pub(crate) const NULL: ValueRef<'static> = ValueRef::Null;
-
 /// A transaction that is open on a SQLite connection.
 #[derive(Debug)]
 pub struct SqliteTx<'c> {
@@ -33,8 +31,17 @@ pub struct SqliteTx<'c> {
 /// A row of a SQLite result.
 pub(crate) type SqliteRow<'r> = &'r rusqlite::Row<'r>;
 
-pub(crate) fn value(row: SqliteRow<'_>, index: usize) -> Option<ValueRef<'_>> {
-    row.get_ref(index).ok()
+/// The value of a column; or why it is none of the portable subset.
+pub(crate) fn value(row: SqliteRow<'_>, index: usize) -> Result<Value<'_>, &'static str> {
+    match row.get_ref(index).map_err(|_| "no such column")? {
+        ValueRef::Null => Ok(Value::Null),
+        ValueRef::Integer(number) => Ok(Value::Int(number)),
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes)
+            .map(Value::Text)
+            .map_err(|_| "not UTF-8"),
+        ValueRef::Blob(bytes) => Ok(Value::Bytes(bytes)),
+        ValueRef::Real(_) => Err("not a whole number"),
+    }
 }
 
 struct Bound<'a>(Value<'a>);
@@ -80,11 +87,7 @@ impl SqliteTx<'_> {
         let mut prepared = self.prepare(statement, params)?;
         let mut rows = prepared.raw_query();
         match rows.next().map_err(DbError::from)? {
-            Some(inner) => map(&Row {
-                inner,
-                statement: statement.name(),
-            })
-            .map(Some),
+            Some(inner) => map(&Row { inner, statement }).map(Some),
             None => Ok(None),
         }
     }
@@ -98,10 +101,7 @@ impl SqliteTx<'_> {
         let mut prepared = self.prepare(statement, params)?;
         let mut rows = prepared.raw_query();
         while let Some(inner) = rows.next().map_err(DbError::from)? {
-            visit(&Row {
-                inner,
-                statement: statement.name(),
-            })?;
+            visit(&Row { inner, statement })?;
         }
         Ok(())
     }

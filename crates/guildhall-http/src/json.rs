@@ -36,7 +36,7 @@ pub(crate) fn require_json(headers: &HeaderMap, code: ErrorCode) -> Result<(), P
     Err(ProblemResponse::new(code, message))
 }
 
-/// A body of JSON that may be absent: then it is what an empty object would be.
+/// A body of JSON that may be absent, or null: then it is what an empty object would be.
 #[derive(Clone, Debug)]
 pub(crate) struct OptionalJson<T>(pub(crate) T);
 
@@ -49,8 +49,8 @@ impl<T: DeserializeOwned + Default + Send> Content for OptionalJson<T> {
         if body.is_empty() {
             return Ok(Self(T::default()));
         }
-        let Json(value) = Json::read(headers, body, hash).await?;
-        Ok(Self(value))
+        let Json(value) = Json::<Option<T>>::read(headers, body, hash).await?;
+        Ok(Self(value.unwrap_or_default()))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use guildhall_core::{Guildhall, Refusal};
+use guildhall_core::{Guildhall, Refusal, sweep};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -10,6 +10,10 @@ use crate::failure::Failure;
 
 /// How often answers that were kept for an `Idempotency-Key` are looked through.
 const IDEMPOTENCY_SWEEP_INTERVAL: Duration = Duration::from_mins(10);
+
+/// How often memberships and roles that have expired are removed. Checks deny them at their time anyway; what waits for
+/// this is the seat of the member, and the list that still shows it.
+const EXPIRY_SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The tasks beside the requests; dropped, they end.
 #[derive(Debug)]
@@ -29,6 +33,10 @@ impl Supervisor {
             "the idempotency sweep",
             move || sweep_idempotency(sweeper.clone()),
         );
+        let sweeper = guildhall.clone();
+        supervisor.every(EXPIRY_SWEEP_INTERVAL, "the expiry sweep", move || {
+            sweep_expired(sweeper.clone())
+        });
         supervisor
     }
 
@@ -72,5 +80,17 @@ async fn sweep_idempotency(guildhall: Guildhall) -> Result<(), Refusal> {
         }
     }
     tracing::debug!(swept, "kept answers were removed");
+    Ok(())
+}
+
+/// Removes what has expired.
+async fn sweep_expired(guildhall: Guildhall) -> Result<(), Refusal> {
+    let members = sweep::sweep(&guildhall).await?;
+    if members > 0 {
+        tracing::info!(
+            members,
+            "memberships and roles that have expired were removed"
+        );
+    }
     Ok(())
 }

@@ -44,7 +44,8 @@ pub(crate) fn body(
         return (Some("multipart/form-data; boundary=b"), form.into_bytes());
     }
     if content.get("application/json").is_some() {
-        let body = json!({ "name": "X", "permissions": ["x"], "user_id": ids["user_id"], "role_ids": [ids["role_id"]] });
+        let body = json!({ "name": "X", "permissions": ["x"], "user_id": ids["user_id"], "role_ids": [ids["role_id"]],
+            "expires_at": "2094-05-03T12:00:00Z", "suspended": true });
         return (Some("application/json"), body.to_string().into_bytes());
     }
     (None, Vec::new())

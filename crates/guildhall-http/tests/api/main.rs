@@ -5,6 +5,8 @@ mod client;
 #[cfg(test)]
 mod dry_run;
 #[cfg(test)]
+mod expiry;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod isolation;

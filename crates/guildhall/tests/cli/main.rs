@@ -11,6 +11,8 @@ mod demo;
 #[cfg(test)]
 mod deployments;
 #[cfg(test)]
+mod expiry;
+#[cfg(test)]
 mod first_start;
 #[cfg(test)]
 mod harness;

@@ -9,6 +9,12 @@ use super::dice::Dice;
 /// The landscape looks the same for everybody, so that documents can show it.
 const SEED: u64 = 1888;
 
+/// How long an external auditor is let in.
+const MANDATE_DAYS: i64 = 60;
+
+/// One of so many people is suspended.
+const SUSPENDED_EVERY: usize = 130;
+
 /// The whole landscape.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -54,6 +60,9 @@ pub(super) struct Member {
     pub(super) is_admin: bool,
     /// The places in [`Organization::roles`].
     pub(super) roles: BTreeSet<usize>,
+    /// Days until the membership ends by itself.
+    pub(super) days_left: Option<i64>,
+    pub(super) is_suspended: bool,
 }
 
 impl Plan {
@@ -104,6 +113,8 @@ fn staffed(company: &'static Company, people: &mut People, dice: &mut Dice) -> O
             title,
             is_admin: place == 0 || dice.chance(4),
             roles: held,
+            days_left: None,
+            is_suspended: place > 0 && person.is_multiple_of(SUSPENDED_EVERY),
         });
     }
     Organization {
@@ -148,6 +159,8 @@ fn invite_advisers(organizations: &mut [Organization], dice: &mut Dice) {
                 title: "External auditor",
                 is_admin: false,
                 roles: [accounting].into(),
+                days_left: Some(MANDATE_DAYS),
+                is_suspended: false,
             }));
     }
 }
@@ -251,6 +264,17 @@ mod tests {
             );
             assert!(organization.members.iter().any(|member| member.is_admin));
         }
+    }
+
+    #[test]
+    fn some_members_are_let_in_for_a_time_and_a_few_are_suspended() {
+        let plan = Plan::make();
+        let members = plan.organizations.iter().flat_map(|one| &one.members);
+        let (ending, staying): (Vec<_>, Vec<_>) =
+            members.partition(|member| member.days_left.is_some());
+        let suspended = staying.iter().filter(|member| member.is_suspended).count();
+        assert!(ending.len() > 30, "{}", ending.len());
+        assert!((1..5).contains(&suspended), "{suspended}");
     }
 
     #[test]

@@ -2,15 +2,15 @@
 
 use std::collections::VecDeque;
 
-use guildhall_core::members::{self, AddMember};
+use guildhall_core::members::{self, AddMember, UpdateMember};
 use guildhall_core::organizations::{self, CreateOrganization, OrganizationForm};
 use guildhall_core::roles::{self, CreateRole};
 use guildhall_core::users::{self, CreateUser, UserForm};
 use guildhall_core::{ChangeRequest, Deployment, Guildhall, Recorded, Refusal, WriteTx};
-use guildhall_types::ids::{OrganizationId, RoleId, UserId};
-use guildhall_types::members::AddMember as MemberRequest;
+use guildhall_types::ids::{MemberId, OrganizationId, RoleId, UserId};
+use guildhall_types::members::{AddMember as MemberRequest, UpdateMember as UpdateRequest};
 use guildhall_types::roles::CreateRole as RoleRequest;
-use guildhall_types::{IfMatch, JsonObject};
+use guildhall_types::{IfMatch, JsonObject, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -25,6 +25,8 @@ const AT_ONCE: usize = 32;
 
 /// The deployment's own role for those who run an organization.
 const ADMIN: &str = "Admin";
+
+const DAY_SECONDS: i64 = 24 * 3_600;
 
 /// Writes everything into an empty deployment.
 pub(super) async fn write(
@@ -101,11 +103,29 @@ impl Seeder {
             let Some(user) = people.get(member.person) else {
                 continue;
             };
-            let command = AddMember::check(member_request(*user, member, &roles, admin)?)?;
+            let now = self.guildhall.now();
+            let command = AddMember::check(member_request(*user, member, &roles, admin, now)?)?;
             let writing = self.write(move |tx| members::add(tx, id, &IfMatch::Any, &command));
-            written.add(async { writing.await.map(drop) }).await?;
+            let is_suspended = member.is_suspended;
+            let added = async move { Ok((writing.await?.id, is_suspended)) };
+            written.add(added).await?;
         }
-        written.finish().await.map(drop)
+        for (member, is_suspended) in written.finish().await? {
+            if is_suspended {
+                self.suspend(id, member).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn suspend(&self, organization: OrganizationId, member: MemberId) -> Result<(), Failure> {
+        let command = UpdateMember::check(UpdateRequest {
+            suspended: Some(true),
+            ..UpdateRequest::default()
+        })?;
+        self.write(move |tx| members::update(tx, organization, member, &IfMatch::Any, &command))
+            .await
+            .map(drop)
     }
 
     async fn roles(&self, id: OrganizationId, plan: &[Role]) -> Result<Vec<RoleId>, Failure> {
@@ -222,6 +242,7 @@ fn member_request(
     member: &Member,
     roles: &[RoleId],
     admin: Option<RoleId>,
+    now: Timestamp,
 ) -> Result<MemberRequest, Failure> {
     let custom = member
         .roles
@@ -232,7 +253,9 @@ fn member_request(
         user_id,
         role_ids: Some(role_ids),
         public_metadata: Some(metadata(&json!({ "title": member.title }))?),
-        expires_at: None,
+        expires_at: member
+            .days_left
+            .map(|days| now.plus_seconds(days * DAY_SECONDS)),
     })
 }
 

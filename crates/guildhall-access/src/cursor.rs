@@ -25,11 +25,7 @@ impl<'a, K: Ord, V> Cursor<'a, K, V> {
         };
         if let Some(key) = after {
             cursor.branch = map.root().floor(key);
-            cursor.leaf = map
-                .root()
-                .items()
-                .get(cursor.branch)
-                .map_or(0, |branch| branch.floor(key));
+            cursor.leaf = cursor.branch().map_or(0, |branch| branch.floor(key));
             cursor.entry = cursor.leaf().map_or(0, |leaf| match leaf.place(key) {
                 Ok(place) => place + 1,
                 Err(place) => place,
@@ -41,7 +37,7 @@ impl<'a, K: Ord, V> Cursor<'a, K, V> {
 
     /// The entry that comes next.
     pub(crate) fn peek(&self) -> Option<(&'a K, &'a V)> {
-        self.leaf()?.entry(self.entry)
+        self.leaf()?.at(self.entry)
     }
 
     /// Goes over what lies before both cursors in parts that the two maps share.
@@ -62,11 +58,13 @@ impl<'a, K: Ord, V> Cursor<'a, K, V> {
     }
 
     fn branch(&self) -> Option<&'a Run<K, Leaf<K, V>>> {
-        self.map.root().items().get(self.branch)
+        let (_, branch) = self.map.root().at(self.branch)?;
+        Some(branch)
     }
 
     fn leaf(&self) -> Option<&'a Leaf<K, V>> {
-        self.branch()?.items().get(self.leaf)
+        let (_, leaf) = self.branch()?.at(self.leaf)?;
+        Some(leaf)
     }
 
     /// From the end of a leaf or branch to the beginning of the next; no run in a map is empty.

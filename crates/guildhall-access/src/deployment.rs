@@ -51,8 +51,8 @@ impl DeploymentSnapshot {
 
     /// Bytes that the snapshot occupies, itself included.
     pub fn bytes(&self) -> usize {
-        let texts = self.exact_only.keys().iter();
-        let texts: usize = texts.map(|text| ARC_HEADER_BYTES + text.len()).sum();
+        let texts = self.exact_only.iter();
+        let texts: usize = texts.map(|(text, ())| ARC_HEADER_BYTES + text.len()).sum();
         let exact_only = self.exact_only.bytes() + texts;
         size_of::<Self>() + self.roles.bytes() + self.disabled.bytes() + exact_only
     }

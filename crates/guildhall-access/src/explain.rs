@@ -6,7 +6,7 @@ use guildhall_types::{Timestamp, ids::UserId};
 
 use crate::{
     Decision, Demand, Membership, Moment, Reason, Role,
-    membership::{Assignment, Standing},
+    membership::{End, Standing},
     moment::Held,
 };
 
@@ -81,10 +81,10 @@ impl Moment<'_> {
     pub fn permissions_of(&self, user: UserId) -> Result<Vec<EffectivePermission>, Reason> {
         let standing = self.enter(user, self.organization.member(user))?;
         let mut by_text: BTreeMap<&Arc<str>, Vec<Path>> = BTreeMap::new();
-        for (assignment, held) in self.held(standing) {
+        for (end, held) in self.held(standing) {
             for text in held.role.permissions.texts() {
                 let paths = by_text.entry(text).or_default();
-                paths.push(Path::new(standing, assignment, held, text));
+                paths.push(Path::new(standing, end, held, text));
             }
         }
         let permissions = by_text
@@ -104,9 +104,9 @@ impl Moment<'_> {
         let asked = self.asked(permission);
         let mut paths = Vec::new();
         if let Some(standing) = entered {
-            for (assignment, held) in self.held(standing) {
+            for (end, held) in self.held(standing) {
                 let granting = held.role.permissions.granting(asked);
-                paths.extend(granting.map(|text| Path::new(standing, assignment, held, text)));
+                paths.extend(granting.map(|text| Path::new(standing, end, held, text)));
             }
         }
         let mut given_by = Vec::new();
@@ -125,12 +125,11 @@ impl Moment<'_> {
 }
 
 impl Path {
-    fn new(standing: &Standing, assignment: &Assignment, held: Held<'_>, text: &Arc<str>) -> Self {
-        let ends = [standing.expires_at, assignment.expires_at];
+    fn new(standing: &Standing, end: End, held: Held<'_>, text: &Arc<str>) -> Self {
         Self {
             role: held.into(),
             held: Arc::clone(text),
-            until: ends.into_iter().flatten().min(),
+            until: standing.end.min(end).to_time(),
         }
     }
 }

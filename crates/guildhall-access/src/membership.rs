@@ -7,7 +7,7 @@ use guildhall_types::{
     ids::{MemberId, RoleId, UserId},
 };
 
-use crate::{heap::ARC_HEADER_BYTES, sorted_map::SortedMap};
+use crate::{heap::ARC_HEADER_BYTES, run::Key, sorted_map::SortedMap};
 
 /// A role that a member holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,15 +36,68 @@ pub struct Membership {
 /// What decides about a member, apart from who it is. Members of equal standing share one.
 #[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Standing {
-    pub(crate) suspended: bool,
-    pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) end: End,
     /// Sorted and each once, so that equal standings are equal values.
-    pub(crate) roles: Box<[Assignment]>,
+    pub(crate) roles: Box<[HeldRole]>,
+    pub(crate) suspended: bool,
+}
+
+/// An assignment as a standing keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct HeldRole {
+    pub(crate) id: RoleId,
+    pub(crate) end: End,
+}
+
+/// When something ends, in the eight bytes of the time itself: what never ends, ends at the end of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct End(Timestamp);
+
+impl End {
+    const NEVER: Self = Self(Timestamp::from_micros(i64::MAX));
+
+    /// Whether what ends then is over at `now`: its last moment is the one before.
+    pub(crate) fn is_past(self, now: Timestamp) -> bool {
+        self.0 <= now && self != Self::NEVER
+    }
+
+    pub(crate) fn to_time(self) -> Option<Timestamp> {
+        (self != Self::NEVER).then_some(self.0)
+    }
+}
+
+impl From<Option<Timestamp>> for End {
+    fn from(time: Option<Timestamp>) -> Self {
+        time.map_or(Self::NEVER, Self)
+    }
 }
 
 impl Standing {
     fn bytes(&self) -> usize {
         ARC_HEADER_BYTES + size_of::<Self>() + size_of_val(&*self.roles)
+    }
+}
+
+impl From<Membership> for Standing {
+    fn from(membership: Membership) -> Self {
+        let held = |assignment: Assignment| HeldRole {
+            id: assignment.role_id,
+            end: assignment.expires_at.into(),
+        };
+        let mut roles: Vec<_> = membership.roles.into_iter().map(held).collect();
+        roles.sort_unstable();
+        roles.dedup();
+        Self {
+            end: membership.expires_at.into(),
+            roles: roles.into(),
+            suspended: membership.suspended,
+        }
+    }
+}
+
+impl Key for Arc<Standing> {
+    fn guess(&self, _low: &Self, _high: &Self, _len: usize) -> Option<usize> {
+        None
     }
 }
 
@@ -57,25 +110,16 @@ pub(crate) struct Member {
 
 impl Member {
     pub(crate) fn to_membership(&self, user_id: UserId) -> Membership {
+        let assignment = |held: &HeldRole| Assignment {
+            role_id: held.id,
+            expires_at: held.end.to_time(),
+        };
         Membership {
             member_id: self.id,
             user_id,
             suspended: self.standing.suspended,
-            expires_at: self.standing.expires_at,
-            roles: self.standing.roles.to_vec(),
-        }
-    }
-}
-
-impl From<Membership> for Standing {
-    fn from(membership: Membership) -> Self {
-        let mut roles = membership.roles;
-        roles.sort_unstable();
-        roles.dedup();
-        Self {
-            suspended: membership.suspended,
-            expires_at: membership.expires_at,
-            roles: roles.into(),
+            expires_at: self.standing.end.to_time(),
+            roles: self.standing.roles.iter().map(assignment).collect(),
         }
     }
 }

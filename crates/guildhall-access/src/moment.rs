@@ -1,10 +1,14 @@
 //! The decision.
 
-use guildhall_types::{Timestamp, access::Reason, ids::UserId};
+use guildhall_types::{
+    Timestamp,
+    access::Reason,
+    ids::{RoleId, UserId},
+};
 
 use crate::{
     DeploymentSnapshot, OrganizationSnapshot, Role,
-    membership::{Assignment, Member, Standing},
+    membership::{End, Member, Standing},
     permission_set::Asked,
 };
 
@@ -99,7 +103,7 @@ impl<'a> Moment<'a> {
         if standing.suspended {
             return Err(Reason::MembershipSuspended);
         }
-        if self.is_past(standing.expires_at) {
+        if standing.end.is_past(self.now) {
             return Err(Reason::MembershipExpired);
         }
         Ok(standing)
@@ -119,17 +123,15 @@ impl<'a> Moment<'a> {
         }
     }
 
-    /// The roles that a member who has entered holds now: assignments that have not run out, of roles that exist.
-    pub(crate) fn held<'s>(
-        &self,
-        standing: &'s Standing,
-    ) -> impl Iterator<Item = (&'s Assignment, Held<'a>)> {
+    /// The roles that a member who has entered holds now, with the end of each: assignments that are not over, of roles
+    /// that exist.
+    pub(crate) fn held(&self, standing: &Standing) -> impl Iterator<Item = (End, Held<'a>)> {
         let moment = *self;
         standing
             .roles
             .iter()
-            .filter(move |assignment| !moment.is_past(assignment.expires_at))
-            .filter_map(move |assignment| Some((assignment, moment.role(assignment)?)))
+            .filter(move |held| !held.end.is_past(moment.now))
+            .filter_map(move |held| Some((held.end, moment.role(held.id)?)))
     }
 
     /// All roles that a member of the organization may hold.
@@ -142,16 +144,11 @@ impl<'a> Moment<'a> {
         Asked::new(permission, self.deployment.is_exact_only(permission))
     }
 
-    fn role(&self, assignment: &Assignment) -> Option<Held<'a>> {
-        let id = assignment.role_id;
+    fn role(&self, id: RoleId) -> Option<Held<'a>> {
         match self.organization.own_roles().get(id) {
             Some(role) => Some(Held::own(role)),
             None => self.deployment.role(id).map(Held::deployment_level),
         }
-    }
-
-    fn is_past(&self, expires_at: Option<Timestamp>) -> bool {
-        expires_at.is_some_and(|moment| moment <= self.now)
     }
 }
 

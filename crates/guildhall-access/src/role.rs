@@ -54,7 +54,7 @@ impl Roles {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Role> {
-        self.by_id.items().iter()
+        self.by_id.items()
     }
 
     pub(crate) fn with(&self, role: Role) -> Self {
@@ -76,7 +76,7 @@ impl Roles {
     }
 
     fn new(by_id: Run<RoleId, Role>) -> Self {
-        let roles_bytes = by_id.items().iter().map(Role::bytes).sum();
+        let roles_bytes = by_id.items().map(Role::bytes).sum();
         Self { by_id, roles_bytes }
     }
 }

@@ -28,6 +28,22 @@ const FLOORS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// A room of values: who embeds it takes on ids and times, and nothing that waits, reads or listens.
+const PURE: (&str, &[&str]) = ("guildhall-access", &["guildhall-types"]);
+
+const IMPURE: &[&str] = &[
+    "std::env",
+    "std::fs",
+    "std::io",
+    "std::net",
+    "std::process",
+    "std::thread",
+    "std::time",
+    "async",
+    "Mutex",
+    "static mut",
+];
+
 pub(super) fn check(tree: &Tree) -> Vec<Violation> {
     let crates = || {
         tree.files()
@@ -36,6 +52,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Violation> {
     };
     let mut found: Vec<_> = crates().flat_map(libraries).collect();
     found.extend(crates().flat_map(floors));
+    found.extend(crates().flat_map(purity));
     found.extend(crates().flat_map(statements));
     found.extend(tree.files().iter().filter_map(lints));
     found
@@ -88,6 +105,27 @@ fn floors(file: &File) -> Vec<Violation> {
     shipped(file)
         .filter(|entry| entry.name.starts_with("guildhall") && !below.contains(&entry.name))
         .map(|entry| file.violation(entry.line, format!("{room} may not use {}", entry.name)))
+        .collect()
+}
+
+/// What the pure room takes from others or from the machine. Its tests and its documentation are free.
+fn purity(file: &File) -> Vec<Violation> {
+    let (room, below) = PURE;
+    if file.package() != Some(room) {
+        return Vec::new();
+    }
+    if file.path.ends_with("/Cargo.toml") {
+        return shipped(file)
+            .filter(|entry| !below.contains(&entry.name))
+            .map(|entry| file.violation(entry.line, format!("{room} may not use {}", entry.name)))
+            .collect();
+    }
+    file.lines()
+        .filter(|(_, line)| file.path.contains("/src/") && !line.trim_start().starts_with("//"))
+        .flat_map(|(number, line)| {
+            let named = IMPURE.iter().filter(move |word| names(line, word));
+            named.map(move |word| file.violation(number, format!("{room} knows no `{word}`")))
+        })
         .collect()
 }
 
@@ -195,6 +233,21 @@ mod tests {
         let tests = "[dev-dependencies]\nguildhall-http.workspace = true\n";
         assert!(seen_in_manifest("crates/guildhall-core/Cargo.toml", tests).is_empty());
         assert!(seen_in_manifest("crates/guildhall/Cargo.toml", text).is_empty());
+    }
+
+    #[test]
+    fn the_engine_is_pure() {
+        let manifest = "[dependencies]\nguildhall-types.workspace = true\ntokio.workspace = true\n";
+        let wall = ["crates/guildhall-access/Cargo.toml:3: guildhall-access may not use tokio"];
+        assert_eq!(
+            seen_in_manifest("crates/guildhall-access/Cargo.toml", manifest),
+            wall
+        );
+        let source = "//! No std::time here.\nuse std::time::SystemTime;\n";
+        let wall = ["crates/guildhall-access/src/a.rs:2: guildhall-access knows no `std::time`"];
+        assert_eq!(seen("crates/guildhall-access/src/a.rs", source), wall);
+        assert!(seen("crates/guildhall-access/tests/a.rs", source).is_empty());
+        assert!(seen("crates/guildhall-core/src/a.rs", source).is_empty());
     }
 
     #[test]

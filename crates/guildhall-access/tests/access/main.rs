@@ -5,6 +5,10 @@ mod lists;
 #[cfg(test)]
 mod make;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod snapshots;

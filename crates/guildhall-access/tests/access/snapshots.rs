@@ -1,9 +1,12 @@
 //! Snapshots as values: what they hold, and how one becomes the next.
 
-use guildhall_access::{DeploymentChange, Gap, Membership, OrganizationChange};
+use guildhall_access::{
+    DeploymentChange, Gap, Membership, OrganizationChange, OrganizationSnapshot,
+};
 
 use crate::make::{
-    ADA, AUDITOR, BOB, EDITOR, EVE, deployment, member, organization, role, role_id, user,
+    ADA, AUDITOR, BOB, EDITOR, EVE, assignment, at, deployment, member, organization, role,
+    role_id, user,
 };
 
 #[test]
@@ -125,4 +128,54 @@ fn the_bytes_are_those_of_the_state_whatever_led_to_it() {
         changed = changed.apply(changed.revision() + 1, change).unwrap();
     }
     assert_eq!(changed.bytes(), acme.bytes());
+}
+
+/// As companies are: most people have one role, some have more, a few are there for a time only or are set aside.
+fn typical(id: i64) -> Membership {
+    let own = 1 + id % 6;
+    let mut roles = vec![assignment(AUDITOR, None)];
+    roles.extend((id % 4 == 0).then(|| assignment(own + 2, None)));
+    roles.extend((id % 20 == 0).then(|| assignment(own + 3, None)));
+    Membership {
+        suspended: id % 100 == 7,
+        expires_at: (id % 50 == 13).then(|| at(id)),
+        roles,
+        ..member(id, &[])
+    }
+}
+
+fn company(members: i64) -> OrganizationSnapshot {
+    let roles: Vec<_> = (3..10)
+        .map(|id| role(id, &["documents:read", "invoices:*"]))
+        .collect();
+    let members: Vec<_> = (1..=members).map(|id| typical(id * 7)).collect();
+    organization(&roles, &members)
+}
+
+#[test]
+fn a_member_costs_at_most_32_bytes_from_a_thousand_on() {
+    let empty = company(0).bytes();
+    for members in [1_000, 1_025, 5_000, 100_000_u32] {
+        let bytes = company(members.into()).bytes() - empty;
+        assert!(
+            bytes <= 32 * members as usize,
+            "{bytes} bytes for {members} members"
+        );
+    }
+}
+
+#[test]
+fn members_who_came_one_by_one_cost_no_more() {
+    let mut acme = company(0);
+    let empty = acme.bytes();
+    for id in 1..=2_000 {
+        let change = OrganizationChange::MemberSet(typical(id * 7 % 2_003));
+        acme = acme.apply(acme.revision() + 1, &change).unwrap();
+    }
+    assert_eq!(acme.member_count(), 2_000);
+    assert!(
+        acme.bytes() - empty <= 32 * 2_000,
+        "{}",
+        acme.bytes() - empty
+    );
 }

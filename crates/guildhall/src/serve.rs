@@ -182,11 +182,11 @@ fn request_ids() -> Result<RequestIds, Failure> {
     SystemRng
         .fill(&mut process)
         .map_err(|error| Failure::internal(&error))?;
-    let process = u64::from_ne_bytes(process);
+    let process = format!("{:016x}", u64::from_ne_bytes(process));
     let requests = AtomicU64::new(1);
     Ok(RequestIds::new(move || {
         let request = requests.fetch_add(1, Ordering::Relaxed);
-        format!("{process:016x}-{request:x}")
+        format!("{process}-{request:x}")
     }))
 }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 use serde::Deserialize;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 /// The levels of the log, least first.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -125,7 +125,7 @@ impl FromStr for LogFilter {
         };
         // The library takes a misspelt level for the name of a module, and would log nothing at all.
         let meant = |part: &str| LEVELS.contains(&part) || part.contains('=');
-        if !text.split(',').all(meant) || EnvFilter::try_new(text).is_err() {
+        if !text.split(',').all(meant) || text.parse::<Targets>().is_err() {
             return Err(wrong());
         }
         Ok(Self(text.to_owned()))

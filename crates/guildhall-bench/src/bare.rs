@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{OriginalUri, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::ListenerExt;
@@ -62,7 +62,7 @@ pub(crate) fn serve(listen: SocketAddr, file: &Path) -> Outcome {
     })
 }
 
-async fn answer(State(answers): State<Answers>, OriginalUri(uri): OriginalUri) -> Response {
+async fn answer(State(answers): State<Answers>, uri: Uri) -> Response {
     let path = uri.path_and_query().map_or("", |path| path.as_str());
     let Some(ready) = answers.get(path) else {
         return StatusCode::NOT_FOUND.into_response();

@@ -1,15 +1,17 @@
 //! Reading what a client sends, within bounds.
 
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
+use axum::http::{Request, Version, header};
 use bytes::Bytes;
 use guildhall_types::errors::ErrorCode;
 use guildhall_types::limits::BODY_BYTES_MAX;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Frame, SizeHint};
+use hyper::body::{Frame, Incoming, SizeHint};
 
 use crate::problem::ProblemResponse;
 
@@ -54,8 +56,12 @@ pub async fn read(body: Body, limits: BodyLimits) -> Result<Bytes, ProblemRespon
     if announced > limits.bytes_max {
         return Err(ProblemResponse::body_too_large(limits.bytes_max));
     }
-    let collected = Limited::new(body, limits.bytes_max).collect();
-    match tokio::time::timeout(limits.deadline, collected).await {
+    let mut collecting = pin!(Limited::new(body, limits.bytes_max).collect());
+    let collected = match at_once(collecting.as_mut()).await {
+        Some(collected) => Ok(collected),
+        None => tokio::time::timeout(limits.deadline, collecting).await,
+    };
+    match collected {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if is_too_long(error.as_ref()) => {
             Err(ProblemResponse::body_too_large(limits.bytes_max))
@@ -74,6 +80,26 @@ pub async fn read(body: Body, limits: BodyLimits) -> Result<Bytes, ProblemRespon
     }
 }
 
+/// What is there at the second look.
+///
+/// The first one makes hyper hand over what came together with the head, which is nearly every body. Only a body that
+/// is later is worth a timer, behind whose lock all requests would meet.
+async fn at_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+    let mut looks = 0;
+    poll_fn(|context| {
+        looks += 1;
+        match future.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if looks > 1 => Poll::Ready(None),
+            Poll::Pending => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    })
+    .await
+}
+
 fn is_too_long(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
@@ -85,6 +111,22 @@ fn is_too_long(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool 
     false
 }
 
+/// The body of a request as handlers get it.
+///
+/// A client that waits for "100 Continue" has not sent its body, and need not: nothing lingers.
+pub(crate) fn of_request(request: Request<Incoming>) -> Request<Body> {
+    let (parts, body) = request.into_parts();
+    let expects = parts.headers.contains_key(header::EXPECT);
+    let body = if body.is_end_stream() {
+        Body::empty()
+    } else if parts.version >= Version::HTTP_2 || expects {
+        Body::new(body)
+    } else {
+        Body::new(Lingering { unread: Some(body) })
+    };
+    Request::from_parts(parts, body)
+}
+
 /// A body of HTTP/1.1 that is read on for a while after its handler has lost interest.
 ///
 /// A refusal often comes before the body has been read (401, 413, 503). When the connection is then closed
@@ -92,55 +134,52 @@ fn is_too_long(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool 
 /// broken connection instead of the 413. nginx calls the remedy lingering. Both bounds are small; a client that
 /// sends more has its connection closed. HTTP/2 has a frame for this and needs no help.
 #[derive(Debug)]
-pub(crate) struct Lingering {
-    inner: Body,
-    ended: bool,
-}
-
-impl Lingering {
-    pub(crate) fn new(inner: Body) -> Self {
-        Self {
-            inner,
-            ended: false,
-        }
-    }
+struct Lingering {
+    /// `None` once it has ended.
+    unread: Option<Incoming>,
 }
 
 impl HttpBody for Lingering {
     type Data = Bytes;
-    type Error = axum::Error;
+    type Error = hyper::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(context);
-        self.ended |= matches!(polled, Poll::Ready(None | Some(Err(_))));
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let Some(body) = &mut self.unread else {
+            return Poll::Ready(None);
+        };
+        let polled = Pin::new(body).poll_frame(context);
+        if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+            self.unread = None;
+        }
         polled
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.unread.as_ref().is_none_or(HttpBody::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.unread
+            .as_ref()
+            .map_or(SizeHint::with_exact(0), HttpBody::size_hint)
     }
 }
 
 impl Drop for Lingering {
     fn drop(&mut self) {
-        if self.ended || self.inner.is_end_stream() {
+        let Some(body) = self.unread.take().filter(|body| !body.is_end_stream()) else {
             return;
-        }
-        let body = std::mem::take(&mut self.inner);
+        };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(tokio::time::timeout(LINGER_DEADLINE, discard(body)));
         }
     }
 }
 
-async fn discard(mut body: Body) {
+async fn discard(mut body: Incoming) {
     let mut bytes_left = LINGER_BYTES_MAX;
     while let Some(Ok(frame)) = body.frame().await {
         let bytes = frame.data_ref().map_or(0, Bytes::len);

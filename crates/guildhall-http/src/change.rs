@@ -3,7 +3,6 @@
 //! A handler of a read takes [`Caller`]. A handler of a change takes [`Change`] and one kind of body:
 //! [`Json`](crate::json::Json), [`Form`](crate::form::Form) or nothing; reading the body is what makes the fingerprint of an `Idempotency-Key`.
 
-use axum::RequestExt;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, header};
@@ -81,14 +80,14 @@ pub(crate) trait Content: Sized + Send {
 impl<S: Sync, B: Content> FromRequest<S> for With<B> {
     type Rejection = ProblemResponse;
 
-    async fn from_request(mut request: Request, _: &S) -> Result<Self, ProblemResponse> {
-        let caller = request.extract_parts::<Caller>().await?;
-        let rehearsed = dry_run::Parameters::read(request.uri())?.asked()?;
+    async fn from_request(request: Request, state: &S) -> Result<Self, ProblemResponse> {
+        let (mut parts, body) = request.into_parts();
+        let caller = Caller::from_request_parts(&mut parts, state).await?;
+        let rehearsed = dry_run::Parameters::read(&parts.uri)?.asked()?;
         // A dry run changes nothing, and tells nothing that the key could not read.
         if caller.scope == KeyScope::ReadOnly && rehearsed.is_none() {
             return Err(ErrorCode::ReadOnlyKey.into());
         }
-        let (parts, body) = request.into_parts();
         let limits = parts
             .extensions
             .get::<BodyLimits>()

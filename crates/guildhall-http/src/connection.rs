@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
-use axum::extract::ConnectInfo;
 use axum::http::{Request, Response, Version};
 use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -24,6 +24,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
 use crate::activity::{Activity, Deadlines, Exchange, Verdict};
+use crate::body;
 use crate::metrics::Metrics;
 use crate::tls::CurrentTls;
 
@@ -60,7 +61,7 @@ pub(crate) struct Shared {
 }
 
 /// Serves a connection until it ends, by itself or because it must.
-pub(crate) async fn run(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
+pub(crate) async fn run(shared: Arc<Shared>, stream: TcpStream) {
     let _open = OpenConnection::count(&shared.metrics);
     // Answers are one write each; waiting for more (Nagle) would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
@@ -70,21 +71,17 @@ pub(crate) async fn run(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr
         );
         return;
     }
-    let mut stage = shared.stage.clone();
-    tokio::select! {
-        biased;
-        _ = stage.wait_for(|stage| *stage == Stage::Closed) => {}
-        () = serve(&shared, stream, peer) => {}
-    }
-}
-
-async fn serve(shared: &Shared, stream: TcpStream, peer: SocketAddr) {
     let Some(tls) = &shared.tls else {
-        return serve_http(shared, stream, peer).await;
+        return serve(&shared, stream).await;
     };
     let handshake = TlsAcceptor::from(tls.current()).accept(stream);
-    match tokio::time::timeout(shared.deadlines.header, handshake).await {
-        Ok(Ok(stream)) => serve_http(shared, stream, peer).await,
+    let shaken = tokio::select! {
+        biased;
+        _ = next_stage(&shared, Stage::Draining) => return,
+        shaken = tokio::time::timeout(shared.deadlines.header, handshake) => shaken,
+    };
+    match shaken {
+        Ok(Ok(stream)) => serve(&shared, stream).await,
         Ok(Err(error)) => {
             tracing::debug!(
                 error = &error as &dyn std::error::Error,
@@ -95,7 +92,7 @@ async fn serve(shared: &Shared, stream: TcpStream, peer: SocketAddr) {
     }
 }
 
-async fn serve_http<S>(shared: &Shared, stream: S, peer: SocketAddr)
+async fn serve<S>(shared: &Shared, stream: S)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -107,32 +104,39 @@ where
     let service = {
         let activity = Arc::clone(&activity);
         let router = shared.router.clone();
-        service_fn(move |request| answer(&activity, router.clone(), request, peer))
+        service_fn(move |request| answer(&activity, router.clone(), request))
     };
     let mut connection = pin!(shared.http.serve_connection(TokioIo::new(watched), service));
 
-    let mut stage = shared.stage.clone();
+    let mut stage = Stage::Open;
     let mut draining_since = None;
     let mut closing_since: Option<Instant> = None;
+    // Behind a timer and two signals are locks that all connections share. Beside the connection they would be polled
+    // with each of its requests; in here they are polled when they have something to say.
+    let mut events = FuturesUnordered::new();
     loop {
-        let pause = match draining_since {
-            None => shared.deadlines.header / 4,
-            Some(_) => DRAINING_PAUSE,
-        };
-        let may_make_room = closing_since.is_none() && activity.is_idle();
+        if events.is_empty() {
+            let may_make_room = closing_since.is_none() && activity.is_idle();
+            events.push(event(shared, stage, may_make_room));
+        }
         let mut verdict = tokio::select! {
+            biased;
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
                     tracing::debug!(error = &*error as &dyn std::error::Error, "a connection broke");
                 }
                 return;
             }
-            () = tokio::time::sleep(pause) => activity.verdict(Instant::now()),
-            () = shared.place_wanted.notified(), if may_make_room => Verdict::Close,
-            _ = stage.wait_for(|stage| *stage != Stage::Open), if draining_since.is_none() => {
-                draining_since = Some(Instant::now());
-                Verdict::Keep
-            }
+            Some(event) = events.next() => match event {
+                Event::Pause => activity.verdict(Instant::now()),
+                Event::PlaceWanted => Verdict::Close,
+                Event::Stage(Stage::Closed) => Verdict::Cut,
+                Event::Stage(entered) => {
+                    stage = entered;
+                    draining_since = Some(Instant::now());
+                    Verdict::Keep
+                }
+            },
         };
         let drained = draining_since
             .is_some_and(|since: Instant| !activity.is_fresh() || since.elapsed() > FRESH_GRACE);
@@ -156,16 +160,44 @@ where
     }
 }
 
+/// What makes a connection look at itself.
+enum Event {
+    /// It has not done so for a while.
+    Pause,
+    /// A new client waits for a place.
+    PlaceWanted,
+    /// The server has moved on.
+    Stage(Stage),
+}
+
+async fn event(shared: &Shared, stage: Stage, may_make_room: bool) -> Event {
+    let pause = match stage {
+        Stage::Open => shared.deadlines.header / 4,
+        Stage::Draining | Stage::Closed => DRAINING_PAUSE,
+    };
+    tokio::select! {
+        () = tokio::time::sleep(pause) => Event::Pause,
+        () = shared.place_wanted.notified(), if may_make_room => Event::PlaceWanted,
+        stage = next_stage(shared, stage) => Event::Stage(stage),
+    }
+}
+
+/// Waits until the server is past a stage.
+async fn next_stage(shared: &Shared, past: Stage) -> Stage {
+    let mut stage = shared.stage.clone();
+    let next = stage.wait_for(|stage| *stage > past).await;
+    // Nobody is there to tell the stage any more.
+    next.map_or(Stage::Closed, |stage| *stage)
+}
+
 fn answer(
     activity: &Arc<Activity>,
     mut router: Router,
-    mut request: Request<Incoming>,
-    peer: SocketAddr,
+    request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response<Answer>, Infallible>> + use<> {
     let mut exchange = activity.request_arrived(request.version() == Version::HTTP_2);
-    request.extensions_mut().insert(ConnectInfo(peer));
     async move {
-        let response = router.call(request).await?;
+        let response = router.call(body::of_request(request)).await?;
         exchange.answered();
         Ok(response.map(|body| Answer { body, exchange }))
     }

@@ -1,14 +1,19 @@
 //! Who calls: the API key in front of every route of the API.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
+use std::future;
 use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use axum::routing::Route;
+use axum::routing::future::RouteFuture;
+use futures_util::future::{BoxFuture, Either};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
@@ -17,6 +22,8 @@ use guildhall_core::keys::{self, Authenticated};
 use guildhall_core::{Guildhall, Refusal};
 use guildhall_types::ErrorCode;
 use guildhall_types::ids::KeyId;
+use tower::layer::layer_fn;
+use tower::{Layer, Service};
 
 use crate::app::App;
 use crate::change::Caller;
@@ -188,22 +195,59 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The layer in front of every route of the API: no valid key, no entry.
-pub(crate) async fn require(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let key = match app.keys.authenticate(&app.guildhall, request.headers()) {
-        Ok(key) => key,
-        Err(refusal) => return ProblemResponse::from(refusal).into_response(),
-    };
-    let headers = match app.keys.count(key.key) {
-        Ok(headers) => headers,
-        Err(problem) => return problem.into_response(),
-    };
-    request.extensions_mut().insert(Caller {
-        deployment: key.deployment,
-        scope: key.scope,
-    });
-    let mut response = next.run(request).await;
-    if let Some(headers) = headers {
-        response.headers_mut().extend(headers);
+pub(crate) fn require(app: &App) -> impl Layer<Route, Service = Locked> + Clone + use<> {
+    let app = app.clone();
+    layer_fn(move |route| Locked {
+        app: app.clone(),
+        route,
+    })
+}
+
+/// A route that a key opens.
+#[derive(Clone, Debug)]
+pub(crate) struct Locked {
+    app: App,
+    route: Route,
+}
+
+impl Locked {
+    /// Puts who calls among the extensions; tells how the answer shows what the key may still ask for.
+    fn open(&self, request: &mut Request) -> Result<Option<HeaderMap>, ProblemResponse> {
+        let key = self
+            .app
+            .keys
+            .authenticate(&self.app.guildhall, request.headers())?;
+        let headers = self.app.keys.count(key.key)?;
+        request.extensions_mut().insert(Caller {
+            deployment: key.deployment,
+            scope: key.scope,
+        });
+        Ok(headers)
     }
-    response
+}
+
+impl Service<Request> for Locked {
+    type Response = Response;
+    type Error = Infallible;
+    /// Nearly every answer is the route's own, which costs no box.
+    type Future = Either<RouteFuture<Infallible>, BoxFuture<'static, Result<Response, Infallible>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        match self.open(&mut request) {
+            Ok(None) => Either::Left(self.route.call(request)),
+            Ok(Some(headers)) => {
+                let answer = self.route.call(request);
+                Either::Right(Box::pin(async {
+                    let mut response = answer.await?;
+                    response.headers_mut().extend(headers);
+                    Ok(response)
+                }))
+            }
+            Err(problem) => Either::Right(Box::pin(future::ready(Ok(problem.into_response())))),
+        }
+    }
 }

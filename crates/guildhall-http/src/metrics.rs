@@ -5,10 +5,10 @@
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
@@ -58,6 +58,30 @@ struct RequestLabels {
     method: &'static str,
     route: Arc<str>,
     status: u16,
+}
+
+/// What one method of one route counts, found once rather than for every request.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    pub(crate) method: &'static str,
+    pub(crate) route: Arc<str>,
+    metrics: Metrics,
+    duration: Histogram,
+    /// Of the status that nearly every answer has.
+    ok: Counter,
+}
+
+/// The meters of one route, each made when its method is first asked for.
+#[derive(Debug, Default)]
+pub(crate) struct RouteMeters {
+    get: OnceLock<Meter>,
+    post: OnceLock<Meter>,
+    patch: OnceLock<Meter>,
+    put: OnceLock<Meter>,
+    delete: OnceLock<Meter>,
+    head: OnceLock<Meter>,
+    options: OnceLock<Meter>,
+    other: OnceLock<Meter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -120,27 +144,25 @@ impl Metrics {
         text
     }
 
-    /// Counts an answered request.
-    pub(crate) fn answered(
-        &self,
-        method: &'static str,
-        route: &Arc<str>,
-        status: u16,
-        took: Duration,
-    ) {
-        let of_route = RouteLabels {
+    fn meter(&self, method: &'static str, route: &str) -> Meter {
+        let route: Arc<str> = Arc::from(route);
+        let labels = RouteLabels {
             method,
-            route: Arc::clone(route),
+            route: Arc::clone(&route),
         };
-        self.durations
-            .get_or_create(&of_route)
-            .observe(took.as_secs_f64());
-        let of_request = RequestLabels {
+        let duration = self.durations.get_or_create_owned(&labels);
+        let ok = self.requests.get_or_create_owned(&RequestLabels {
             method,
-            route: Arc::clone(route),
-            status,
-        };
-        self.requests.get_or_create(&of_request).inc();
+            route: Arc::clone(&route),
+            status: StatusCode::OK.as_u16(),
+        });
+        Meter {
+            method,
+            route,
+            metrics: self.clone(),
+            duration,
+            ok,
+        }
     }
 
     /// Counts a request that was refused because too many were in flight.
@@ -167,7 +189,7 @@ impl Metrics {
             );
             registry.register(
                 "guildhall_http_requests_in_flight",
-                "Requests being answered",
+                "Requests being answered, of those that are bounded",
                 self.in_flight.clone(),
             );
             registry.register(
@@ -215,17 +237,37 @@ impl Metrics {
     }
 }
 
-/// The label of a method.
-pub(crate) fn method_label(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::POST => "POST",
-        Method::PATCH => "PATCH",
-        Method::PUT => "PUT",
-        Method::DELETE => "DELETE",
-        Method::HEAD => "HEAD",
-        Method::OPTIONS => "OPTIONS",
-        _ => "other",
+impl RouteMeters {
+    /// The meter of a method.
+    pub(crate) fn of(&self, method: &Method, route: &str, metrics: &Metrics) -> &Meter {
+        let (meter, label) = match *method {
+            Method::GET => (&self.get, "GET"),
+            Method::POST => (&self.post, "POST"),
+            Method::PATCH => (&self.patch, "PATCH"),
+            Method::PUT => (&self.put, "PUT"),
+            Method::DELETE => (&self.delete, "DELETE"),
+            Method::HEAD => (&self.head, "HEAD"),
+            Method::OPTIONS => (&self.options, "OPTIONS"),
+            _ => (&self.other, "other"),
+        };
+        meter.get_or_init(|| metrics.meter(label, route))
+    }
+}
+
+impl Meter {
+    /// Counts an answered request.
+    pub(crate) fn answered(&self, status: u16, took: Duration) {
+        self.duration.observe(took.as_secs_f64());
+        if status == StatusCode::OK.as_u16() {
+            self.ok.inc();
+            return;
+        }
+        let labels = RequestLabels {
+            method: self.method,
+            route: Arc::clone(&self.route),
+            status,
+        };
+        self.metrics.requests.get_or_create(&labels).inc();
     }
 }
 
@@ -285,14 +327,17 @@ impl Collector for Callback {
 mod tests {
     use super::*;
 
-    #[test]
-    fn other_rooms_show_their_numbers() {
-        let build = BuildInfo {
+    fn metrics() -> Metrics {
+        Metrics::new(&BuildInfo {
             version: "1.2.3".to_owned(),
             commit: "abc".to_owned(),
             started_at_seconds: 7.5,
-        };
-        let metrics = Metrics::new(&build);
+        })
+    }
+
+    #[test]
+    fn other_rooms_show_their_numbers() {
+        let metrics = metrics();
         metrics.register_gauge(
             "guildhall_database_wal_bytes",
             "Size of the WAL",
@@ -323,7 +368,9 @@ mod tests {
 
     #[test]
     fn a_method_of_the_client_s_own_making_gets_no_label_of_its_own() {
-        assert_eq!(method_label(&Method::from_bytes(b"X-1").unwrap()), "other");
-        assert_eq!(method_label(&Method::PATCH), "PATCH");
+        let (meters, metrics) = (RouteMeters::default(), metrics());
+        let label = |method: &Method| meters.of(method, "/", &metrics).method;
+        assert_eq!(label(&Method::from_bytes(b"X-1").unwrap()), "other");
+        assert_eq!(label(&Method::PATCH), "PATCH");
     }
 }

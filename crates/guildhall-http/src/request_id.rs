@@ -9,25 +9,25 @@ use guildhall_types::limits::REQUEST_ID_CHARS_MAX;
 /// The header that carries the id, in both directions.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of one request; handlers find it among the extensions.
+/// The id of one request, kept as the header that it came with or leaves in; handlers find it among the extensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(Arc<str>);
+pub struct RequestId(HeaderValue);
 
 impl RequestId {
     /// The id as it stands in the header.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.to_str().unwrap_or_default()
     }
 
-    /// The id as a header; absent only if whoever makes fresh ids makes bad ones.
-    pub(crate) fn to_header(&self) -> Option<HeaderValue> {
-        HeaderValue::from_str(&self.0).ok()
+    /// The id as a header.
+    pub(crate) fn into_header(self) -> HeaderValue {
+        self.0
     }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(self.as_str())
     }
 }
 
@@ -50,18 +50,21 @@ impl RequestIds {
     /// The client's id, if it sent exactly one and that is fit to be logged and sent back; otherwise a fresh one.
     pub(crate) fn of(&self, headers: &HeaderMap) -> RequestId {
         let mut sent = headers.get_all(X_REQUEST_ID).iter();
-        let id = match (sent.next().map(HeaderValue::as_bytes), sent.next()) {
-            (Some(id), None) if (1..=REQUEST_ID_CHARS_MAX).contains(&id.len()) => id,
-            _ => return self.fresh(),
-        };
-        match std::str::from_utf8(id) {
-            Ok(id) if id.bytes().all(|byte| byte.is_ascii_graphic()) => RequestId(Arc::from(id)),
+        match (sent.next(), sent.next()) {
+            (Some(id), None)
+                if (1..=REQUEST_ID_CHARS_MAX).contains(&id.len())
+                    && id.as_bytes().iter().all(u8::is_ascii_graphic) =>
+            {
+                RequestId(id.clone())
+            }
             _ => self.fresh(),
         }
     }
 
     fn fresh(&self) -> RequestId {
-        RequestId(Arc::from((self.0)()))
+        // Whoever makes ids of other characters gets one that says so.
+        let id = HeaderValue::try_from((self.0)());
+        RequestId(id.unwrap_or(HeaderValue::from_static("unspeakable")))
     }
 }
 

@@ -2,7 +2,6 @@
 
 use axum::Router;
 use axum::http::header;
-use axum::middleware;
 use axum::routing::get;
 use bytes::Bytes;
 use serde_json::Value;
@@ -57,7 +56,7 @@ pub fn router(app: App) -> Router {
     let json = [(header::CONTENT_TYPE, "application/json")];
     let (api, _) = api().split_for_parts();
     let (open, _) = open().split_for_parts();
-    api.route_layer(middleware::from_fn_with_state(app.clone(), keys::require))
+    api.route_layer(keys::require(&app))
         .merge(open)
         .route("/openapi.json", get(|| async move { (json, document) }))
         .route("/docs", get(system::docs))

@@ -185,7 +185,7 @@ impl Server {
 async fn accept(listener: &TcpListener, places: &Places, shared: &Arc<Shared>) -> Infallible {
     let mut quiet_until = Instant::now();
     loop {
-        let (stream, peer) = match listener.accept().await {
+        let (stream, _) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) if is_of_the_client(&error) => continue,
             Err(error) => {
@@ -212,7 +212,7 @@ async fn accept(listener: &TcpListener, places: &Places, shared: &Arc<Shared>) -
             shared.place_wanted.notify_one();
             places.take().await
         };
-        let connection = connection::run(Arc::clone(shared), stream, peer);
+        let connection = connection::run(Arc::clone(shared), stream);
         tokio::spawn(async move {
             connection.await;
             drop(place);

@@ -1,31 +1,37 @@
 //! What surrounds every route, in the order in which a request walks through it.
 //!
-//! Outermost first: the id and the span; the bound on requests in flight; a panic becomes a 500; compression;
-//! the route. On the way out every error gets its body ([`crate::problem`]), and the answer is counted and logged.
+//! Its id and span; the bound on requests in flight; the route, whose panic becomes a 500. Then a long answer is
+//! compressed, every error gets its body ([`crate::problem`]), and the answer is counted and logged. It is one service
+//! around each route: a stack of layers would box and copy the request once for each of them.
 
 use std::any::Any;
+use std::convert::Infallible;
+use std::future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, HttpBody};
-use axum::extract::{Request, State};
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, Version, header};
-use axum::middleware::{self, Next};
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::Route;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use guildhall_types::errors::ErrorCode;
 use guildhall_types::limits::BODY_BYTES_MAX;
-use tokio::sync::OwnedSemaphorePermit;
+use tower::layer::layer_fn;
+use tower::{Service, ServiceExt, service_fn};
 use tower_http::CompressionLevel;
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::compression::CompressionLayer;
+use tower_http::compression::Compression;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tracing::Instrument;
 
-use crate::admission::Admission;
-use crate::body::{BODY_DEADLINE, BodyLimits, Lingering};
-use crate::metrics::Metrics;
+use crate::admission::{Admission, Place};
+use crate::body::{BODY_DEADLINE, BodyLimits};
+use crate::metrics::{Metrics, RouteMeters};
 use crate::problem::{self, ProblemResponse};
 use crate::request_id::{RequestIds, X_REQUEST_ID};
 use crate::server::HEADERS_MAX;
@@ -39,6 +45,9 @@ pub const IN_FLIGHT_MAX: usize = 512;
 
 /// Smaller answers are sent as they are: they fit one packet, and compressing costs more than it saves.
 const COMPRESSED_BYTES_MIN: u64 = 1024;
+
+/// The route of a request that matched none.
+const ROUTE_UNKNOWN: &str = "unknown";
 
 /// The bounds on requests.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +76,7 @@ impl Default for ShellOptions {
 /// [`RequestId`](crate::request_id::RequestId) and [`BodyLimits`] among the extensions of their request.
 pub fn wrap(router: Router, options: ShellOptions, metrics: Metrics, ids: RequestIds) -> Router {
     let shell = Arc::new(Shell {
-        admission: Admission::new(options.in_flight_max),
+        admission: Admission::new(options.in_flight_max, metrics.in_flight.clone()),
         body_limits: BodyLimits {
             bytes_max: options.body_bytes_max,
             deadline: options.body_deadline,
@@ -75,13 +84,14 @@ pub fn wrap(router: Router, options: ShellOptions, metrics: Metrics, ids: Reques
         metrics,
         ids,
     });
-    // INVARIANT: the last layer is the outermost one.
-    router
-        .layer(compression())
-        .layer(CatchPanicLayer::custom(answer_panic))
-        .layer(middleware::from_fn_with_state(shell, walk))
+    router.layer(layer_fn(move |route| Door {
+        shell: Arc::clone(&shell),
+        meters: Arc::default(),
+        route,
+    }))
 }
 
+/// What all routes share.
 #[derive(Debug)]
 struct Shell {
     admission: Admission,
@@ -90,44 +100,84 @@ struct Shell {
     ids: RequestIds,
 }
 
-async fn walk(State(shell): State<Arc<Shell>>, request: Request, next: Next) -> Response {
-    let (mut parts, body) = request.into_parts();
-    let id = shell.ids.of(&parts.headers);
-    let trail = Trail::begin(&shell.metrics, &parts);
-    let span = trail.span(&id);
-    let head_only = parts.method == Method::HEAD;
+/// A route inside the shell.
+#[derive(Clone, Debug)]
+struct Door {
+    shell: Arc<Shell>,
+    meters: Arc<RouteMeters>,
+    route: Route,
+}
 
-    let walk = async move {
-        let body = lingering(&parts, body);
-        let response = match shell.enter(&parts, trail.route()) {
-            Ok(place) => {
-                parts.extensions.insert(id.clone());
-                parts.extensions.insert(shell.body_limits);
-                keep_acceptable_encodings(&mut parts.headers, head_only);
-                let response = next.run(Request::from_parts(parts, body)).await;
-                drop(place);
-                response
+impl Service<Request> for Door {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // A route is always ready; it is `Admission` that refuses.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let door = self.clone();
+        Box::pin(async move { Ok(door.walk(request).await) })
+    }
+}
+
+impl Door {
+    async fn walk(self, mut request: Request) -> Response {
+        let Self {
+            shell,
+            meters,
+            mut route,
+        } = self;
+        let id = shell.ids.of(request.headers());
+        let template = request.extensions().get::<MatchedPath>();
+        let template = template.map_or(ROUTE_UNKNOWN, MatchedPath::as_str);
+        let meter = meters.of(request.method(), template, &shell.metrics);
+        let trail = Trail::begin(meter);
+        let span = trail.span(&id);
+
+        let walk = async {
+            let head_only = request.method() == Method::HEAD;
+            let encodings = acceptable_encodings(request.headers());
+            let mut response = match shell.enter(request.headers(), &meter.route) {
+                Ok(place) => {
+                    request.extensions_mut().insert(id.clone());
+                    request.extensions_mut().insert(shell.body_limits);
+                    let answer = AssertUnwindSafe(async { route.call(request).await });
+                    let response = match answer.catch_unwind().await {
+                        Ok(Ok(response)) => response,
+                        Ok(Err(never)) => match never {},
+                        Err(panic) => answer_panic(&*panic),
+                    };
+                    drop(place);
+                    response
+                }
+                Err(problem) => problem.into_response(),
+            };
+            if !head_only && worthwhile().should_compress(&response) {
+                response = compressed(response, encodings).await;
             }
-            Err(problem) => problem.into_response(),
+            let mut response = problem::render(response, &id, head_only);
+            response
+                .headers_mut()
+                .insert(X_REQUEST_ID, id.into_header());
+            trail.finish(&response);
+            response
         };
-        let mut response = problem::render(response, &id, head_only);
-        if let Some(id) = id.to_header() {
-            response.headers_mut().insert(X_REQUEST_ID, id);
-        }
-        trail.finish(&response);
-        response
-    };
-    walk.instrument(span).await
+        walk.instrument(span).await
+    }
 }
 
 impl Shell {
     fn enter(
         &self,
-        request: &Parts,
+        headers: &HeaderMap,
         route: &str,
-    ) -> Result<Option<OwnedSemaphorePermit>, ProblemResponse> {
+    ) -> Result<Option<Place<'_>>, ProblemResponse> {
         // HTTP/1.1 is refused earlier; HTTP/2 bounds the bytes of a head, but not its fields.
-        if request.headers.len() > HEADERS_MAX {
+        if headers.len() > HEADERS_MAX {
             let message = format!("a request may have at most {HEADERS_MAX} headers");
             return Err(ProblemResponse::new(ErrorCode::InvalidRequest, message));
         }
@@ -137,21 +187,11 @@ impl Shell {
     }
 }
 
-/// See [`Lingering`]. A client that waits for "100 Continue" has not sent its body, and need not.
-fn lingering(request: &Parts, body: Body) -> Body {
-    let expects = request.headers.contains_key(header::EXPECT);
-    if request.version >= Version::HTTP_2 || expects || body.is_end_stream() {
-        body
-    } else {
-        Body::new(Lingering::new(body))
-    }
-}
-
-/// Takes away what would make the compression answer 406.
+/// The encodings that a client asks for, without those that would make the compression answer 406.
 ///
-/// It does so *after* the handler has run, so that a write would be done and refused. A client that rules out
-/// every encoding (`identity;q=0`, `*;q=0`) gets its answer plain instead, and so does `HEAD`, which has no body.
-fn keep_acceptable_encodings(headers: &mut HeaderMap, head_only: bool) {
+/// A client that rules out every encoding (`identity;q=0`, `*;q=0`) gets its answer plain instead: the write that is
+/// answered has been done.
+fn acceptable_encodings(headers: &HeaderMap) -> Vec<HeaderValue> {
     let special = |value: &[u8]| {
         value.contains(&b'*')
             || value
@@ -159,27 +199,38 @@ fn keep_acceptable_encodings(headers: &mut HeaderMap, head_only: bool) {
                 .windows(8)
                 .any(|word| word == b"identity")
     };
-    let rules_out = headers
-        .get_all(header::ACCEPT_ENCODING)
-        .iter()
-        .any(|value| special(value.as_bytes()));
-    if rules_out || head_only {
-        headers.remove(header::ACCEPT_ENCODING);
+    let asked = headers.get_all(header::ACCEPT_ENCODING);
+    if asked.iter().any(|value| special(value.as_bytes())) {
+        return Vec::new();
+    }
+    asked.iter().cloned().collect()
+}
+
+fn worthwhile() -> impl Predicate {
+    SizeAbove::new(COMPRESSED_BYTES_MIN).and(NotForContentType::IMAGES)
+}
+
+/// Compresses an answer for which it is worthwhile.
+async fn compressed(response: Response, encodings: Vec<HeaderValue>) -> Response {
+    let mut request = Request::new(Body::empty());
+    for encoding in encodings {
+        request
+            .headers_mut()
+            .append(header::ACCEPT_ENCODING, encoding);
+    }
+    let mut answer = Some(response);
+    let answering =
+        service_fn(move |_: Request| future::ready(answer.take().ok_or(ErrorCode::Internal)));
+    let compression = Compression::new(answering)
+        .quality(CompressionLevel::Fastest)
+        .compress_when(worthwhile());
+    match compression.oneshot(request).await {
+        Ok(response) => response.map(Body::new),
+        Err(code) => ProblemResponse::from(code).into_response(),
     }
 }
 
-fn compression() -> CompressionLayer<impl Predicate> {
-    let worthwhile = SizeAbove::new(COMPRESSED_BYTES_MIN).and(NotForContentType::IMAGES);
-    CompressionLayer::new()
-        .quality(CompressionLevel::Fastest)
-        .compress_when(worthwhile)
-}
-
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the signature that `CatchPanicLayer` wants"
-)]
-fn answer_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
+fn answer_panic(panic: &(dyn Any + Send)) -> Response {
     let message = panic
         .downcast_ref::<String>()
         .map(String::as_str)

@@ -61,7 +61,7 @@ fn what_was_accepted_is_finished() {
         server
             .get("/metrics", "")
             .body
-            .contains("guildhall_http_requests_in_flight 2")
+            .contains("guildhall_http_requests_in_flight 1")
     });
     server.signal("TERM");
     drains(&server);
@@ -82,7 +82,7 @@ fn a_second_signal_ends_it_at_once() {
         server
             .get("/metrics", "")
             .body
-            .contains("guildhall_http_requests_in_flight 2")
+            .contains("guildhall_http_requests_in_flight 1")
     });
     server.signal("TERM");
     drains(&server);

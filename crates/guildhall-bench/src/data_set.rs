@@ -170,6 +170,7 @@ pub(crate) fn open(directory: &Path) -> Outcome<Guildhall> {
         path: directory.join(DATABASE_FILE),
         slot: Slot::CommandLine,
         public_url: "http://127.0.0.1:8480".to_owned(),
+        access_cache_bytes: guildhall_core::ACCESS_CACHE_BYTES,
         clock: Arc::new(SystemClock),
         rng: Arc::new(SystemRng),
         fatal: end_the_process,

@@ -7,6 +7,8 @@ use guildhall_db::{Database, DatabaseStats, DbError, Migration, Options, Verdict
 use guildhall_types::Revision;
 use serde::Serialize;
 
+use crate::access::news::{News, Told};
+use crate::access::snapshots::Snapshots;
 use crate::ambient::{Clock, Rng};
 use crate::idempotency::{self, Idempotency, InFlight};
 use crate::ids::{IdGenerator, Slot};
@@ -30,6 +32,9 @@ pub const MIGRATIONS: &[Migration] = &[
 /// The name of the database file in the data directory.
 pub const DATABASE_FILE: &str = "guildhall.db";
 
+/// Bytes that snapshots of organizations may take up, if nothing else is said.
+pub const ACCESS_CACHE_BYTES: usize = 256 * 1024 * 1024;
+
 /// What a server is opened with.
 #[derive(Debug)]
 pub struct Settings {
@@ -39,6 +44,8 @@ pub struct Settings {
     pub slot: Slot,
     /// The address that clients reach the server at, without a slash at its end: image addresses begin with it.
     pub public_url: String,
+    /// Bytes that snapshots of organizations may take up, about; [`ACCESS_CACHE_BYTES`] unless somebody knows better.
+    pub access_cache_bytes: usize,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
     /// Where secrets come from.
@@ -59,6 +66,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rng: Arc<dyn Rng>,
     pub(crate) ids: IdGenerator,
+    pub(crate) snapshots: Arc<Snapshots>,
     in_flight: InFlight,
     public_url: String,
 }
@@ -79,6 +87,13 @@ pub struct Written<T> {
     pub answer: Answer<T>,
     /// The revision at which it holds.
     pub revision: Revision,
+}
+
+/// An answer, and what the ledger was told for it.
+#[derive(Debug)]
+pub(crate) struct Announced<T> {
+    pub(crate) answer: T,
+    pub(crate) news: Vec<News>,
 }
 
 /// An answer, given now or given before.
@@ -104,10 +119,11 @@ impl Guildhall {
     /// Opens the database, creates it if it is missing and brings its schema up to date.
     pub fn open(settings: Settings) -> Result<Self, DbError> {
         let ids = IdGenerator::new(settings.slot, Arc::clone(&settings.clock));
+        let snapshots = Snapshots::new(settings.access_cache_bytes);
         let db = Database::open(Options {
             path: settings.path,
             migrations: MIGRATIONS,
-            hook: Some(ids.hook()),
+            hooks: vec![snapshots.hook(), ids.hook()],
             fatal: settings.fatal,
         })?;
         Ok(Self {
@@ -116,6 +132,7 @@ impl Guildhall {
                 clock: settings.clock,
                 rng: settings.rng,
                 ids,
+                snapshots,
                 in_flight: InFlight::default(),
                 public_url: settings.public_url,
             }),
@@ -153,6 +170,7 @@ impl Guildhall {
         };
         let (inner, request) = (Arc::clone(&self.inner), Arc::new(request));
         let (outer, promise) = (Arc::clone(&self.inner), Arc::clone(&request));
+        let snapshots = Arc::clone(&self.inner.snapshots);
         self.inner
             .db
             .write(
@@ -161,9 +179,11 @@ impl Guildhall {
                     let _claim = &claim;
                     inner.run(sql, deployment, &request, &command)
                 },
-                move |sql, written| outer.remember(sql, deployment, &promise, written),
+                move |sql, told| outer.remember(sql, deployment, &promise, &told.answer),
+                move |told| snapshots.publish(&told.news),
             )
             .await
+            .map(|told| told.answer)
     }
 
     /// Carries out a change of the operator, who has no request and no `Idempotency-Key`.
@@ -226,6 +246,7 @@ impl Guildhall {
             .write(
                 move |sql| Ok(Verdict::Keep(idempotency::sweep(sql, now)?)),
                 |_, _| Ok(()),
+                |_| {},
             )
             .await
     }
@@ -247,7 +268,11 @@ impl Guildhall {
     pub async fn ready(&self) -> Result<(), Refusal> {
         self.inner
             .db
-            .write(|_| Ok(Verdict::TakeBack(())), |_, ()| Ok::<_, Refusal>(()))
+            .write(
+                |_| Ok(Verdict::TakeBack(())),
+                |_, ()| Ok::<_, Refusal>(()),
+                |()| {},
+            )
             .await
     }
 }
@@ -259,15 +284,16 @@ impl Inner {
         deployment: Deployment,
         request: &ChangeRequest,
         command: &impl Fn(&WriteTx<'_>) -> Result<Recorded<T>, Refusal>,
-    ) -> Result<Verdict<Written<T>>, Refusal> {
+    ) -> Result<Verdict<Announced<Written<T>>>, Refusal> {
         let now = self.clock.now();
         if let Some(promise) = &request.idempotency
             && let Some(kept) = idempotency::find(sql, deployment.id(), promise, now)?
         {
             let answer = Answer::Replayed(kept.answer);
-            return Ok(Verdict::TakeBack(Written {
-                answer,
-                revision: kept.revision,
+            let revision = kept.revision;
+            return Ok(Verdict::TakeBack(Announced {
+                answer: Written { answer, revision },
+                news: Vec::new(),
             }));
         }
         let tx = self.write_tx(sql, deployment, &request.request_id);
@@ -276,14 +302,16 @@ impl Inner {
             revision,
             changed,
         } = command(&tx)?;
-        let written = Written {
+        let answer = Written {
             answer: Answer::Fresh(answer),
             revision,
         };
         Ok(if changed {
-            Verdict::Keep(written)
+            let news = tx.told.into_news();
+            Verdict::Keep(Announced { answer, news })
         } else {
-            Verdict::TakeBack(written)
+            let news = Vec::new();
+            Verdict::TakeBack(Announced { answer, news })
         })
     }
 
@@ -300,6 +328,7 @@ impl Inner {
             now: self.clock.now(),
             ids: &self.ids,
             public_url: &self.public_url,
+            told: Told::default(),
         }
     }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+use crate::access::news::News;
 use crate::cursor::{Binding, Cursor, Key};
 use crate::paging::{Order, PageRequest};
 use crate::refusal::Refusal;
@@ -120,7 +121,7 @@ impl Change {
     }
 }
 
-/// Appends an entry and returns its hash.
+/// Appends an entry, notes it as news of this transaction, and returns its hash.
 pub(crate) fn append(tx: &WriteTx<'_>, head: &Head, change: &Change) -> Result<Hash, Refusal> {
     let entry = Entry {
         revision: head.revision,
@@ -152,6 +153,15 @@ pub(crate) fn append(tx: &WriteTx<'_>, head: &Head, change: &Change) -> Result<H
             &hash,
         ],
     )?;
+    tx.told.tell(News {
+        deployment: tx.deployment.id(),
+        stream: head.stream,
+        revision: head.revision,
+        action: change.action,
+        entity: change.entity,
+        before: change.before.clone(),
+        after: change.after.clone(),
+    });
     Ok(hash)
 }
 

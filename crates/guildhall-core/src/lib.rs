@@ -4,6 +4,7 @@
 //! [`Deployment`], which only a valid key or the operator gives, and goes through [`Guildhall`]: [`Guildhall::write`]
 //! for a change, [`Guildhall::point`] for a short read, [`Guildhall::list`] for one that may be long. No HTTP here.
 
+pub mod access;
 pub mod ambient;
 pub mod backup;
 mod counts;
@@ -30,7 +31,7 @@ pub mod users;
 pub mod verify;
 
 pub use crate::guildhall::{
-    Answer, ChangeRequest, DATABASE_FILE, Guildhall, MIGRATIONS, Settings, Written,
+    ACCESS_CACHE_BYTES, Answer, ChangeRequest, DATABASE_FILE, Guildhall, MIGRATIONS, Settings, Written,
 };
 pub use crate::ids::Slot;
 pub use crate::paging::{Effort, Order, PageLimits, PageRequest};
@@ -60,6 +61,7 @@ pub fn rule_statements() -> Vec<&'static guildhall_db::Stmt> {
         scope::STATEMENTS,
     ];
     let nouns = [
+        access::statements(),
         organizations::statements(),
         members::statements(),
         users::statements(),

@@ -42,7 +42,7 @@ impl Guildhall {
             let rehearsal = inner.rehearse(sql, deployment, &request_id, &command)?;
             Ok(Verdict::TakeBack(rehearsal))
         };
-        self.inner.db.write(rehearse, |_, _| Ok(())).await
+        self.inner.db.write(rehearse, |_, _| Ok(()), |_| {}).await
     }
 }
 

@@ -17,7 +17,7 @@ use crate::refusal::{Faults, Refusal};
 use crate::scope::{OrganizationRead, OrganizationWrite, ReadTx, Recorded, WriteTx};
 
 /// The scope of the deployment's own roles.
-const DEPLOYMENT_SCOPE: i64 = 0;
+pub(crate) const DEPLOYMENT_SCOPE: i64 = 0;
 
 statements! {
     // An organization sees the deployment's roles and its own. The deployment's may be made by another process, whose ids

@@ -10,6 +10,7 @@ use guildhall_types::ids::{DeploymentId, OrganizationId};
 use guildhall_types::ledger::Actor;
 use guildhall_types::{ErrorCode, IfMatch, Revision, Timestamp};
 
+use crate::access::news::Told;
 use crate::ids::IdGenerator;
 use crate::ledger::{self, Change, Head};
 use crate::refusal::Refusal;
@@ -59,6 +60,8 @@ pub struct WriteTx<'a> {
     pub(crate) now: Timestamp,
     pub(crate) ids: &'a IdGenerator,
     pub(crate) public_url: &'a str,
+    /// What the ledger was told in this transaction.
+    pub(crate) told: Told,
 }
 
 /// A transaction of one deployment that only reads.

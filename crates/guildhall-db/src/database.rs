@@ -10,7 +10,9 @@ use tokio::sync::oneshot;
 use crate::error::DbError;
 use crate::migrations::{Migration, migrate};
 use crate::sqlite::checkpoint::{Checkpointer, log_bytes, log_path};
+use crate::sqlite::lookout;
 use crate::sqlite::readers::Readers;
+use crate::sqlite::rounds::Rounds;
 use crate::sqlite::writer::{Fate, Job, Writer};
 use crate::sqlite::{Journal, open};
 use crate::tx::Tx;
@@ -30,6 +32,8 @@ pub trait BatchHook: Send {
     fn before(&mut self, tx: &Tx<'_>) -> Result<(), DbError>;
     /// After the transaction, told whether it was committed.
     fn after(&mut self, committed: bool);
+    /// Every half a second in which no group ran, outside any transaction: to look for commits of other processes.
+    fn look(&mut self, tx: &Tx<'_>) -> Result<(), DbError>;
 }
 
 /// How a database is opened.
@@ -38,8 +42,8 @@ pub struct Options {
     pub path: PathBuf,
     /// The schema that it must have.
     pub migrations: &'static [Migration],
-    /// What runs around every commit.
-    pub hook: Option<Box<dyn BatchHook>>,
+    /// What runs around every commit, in this order.
+    pub hooks: Vec<Box<dyn BatchHook>>,
     /// Called when the disk fails; must end the process.
     pub fatal: fn(&DbError),
 }
@@ -74,6 +78,7 @@ pub struct Database {
     writer: Writer,
     readers: Arc<Readers>,
     checkpointer: Checkpointer,
+    _lookout: Rounds,
 }
 
 impl Database {
@@ -81,13 +86,15 @@ impl Database {
     pub fn open(options: Options) -> Result<Self, DbError> {
         let mut connection = open(&options.path, Journal::Write)?;
         migrate(&mut connection, options.migrations)?;
+        let writer = Writer::start(
+            connection,
+            log_path(&options.path),
+            options.hooks,
+            options.fatal,
+        )?;
         Ok(Self {
-            writer: Writer::start(
-                connection,
-                log_path(&options.path),
-                options.hook,
-                options.fatal,
-            )?,
+            _lookout: lookout::start(writer.lookout())?,
+            writer,
             readers: Arc::new(Readers::new(options.path.clone())),
             checkpointer: Checkpointer::start(&options.path, options.fatal)?,
             path: options.path,
@@ -97,11 +104,14 @@ impl Database {
     /// Runs a command in the one writer. When the answer arrives, its changes are on the disk, or taken back.
     ///
     /// `epilogue` runs after the command, also after [`Verdict::TakeBack`], and in the same commit; it is not run
-    /// after an error. Both are pure functions of the transaction and may be run more than once.
+    /// after an error. Both are pure functions of the transaction and may be run more than once. `committed` runs once,
+    /// when the changes are on the disk and before anybody hears the answer; commands settle in the order in which they
+    /// ran.
     pub async fn write<T, E>(
         &self,
         command: impl Fn(&Tx<'_>) -> Result<Verdict<T>, E> + Send + 'static,
         epilogue: impl Fn(&Tx<'_>, &T) -> Result<(), E> + Send + 'static,
+        committed: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
@@ -111,6 +121,7 @@ impl Database {
         self.writer.submit(Box::new(Command {
             run: command,
             epilogue,
+            committed,
             result: None,
             answer: sender,
             error: PhantomData,
@@ -161,20 +172,22 @@ impl Database {
     }
 }
 
-struct Command<T, E, C, P> {
+struct Command<T, E, C, P, S> {
     run: C,
     epilogue: P,
+    committed: S,
     result: Option<Result<T, E>>,
     answer: oneshot::Sender<Result<T, E>>,
     error: PhantomData<E>,
 }
 
-impl<T, E, C, P> Job for Command<T, E, C, P>
+impl<T, E, C, P, S> Job for Command<T, E, C, P, S>
 where
     T: Send,
     E: From<DbError> + Send,
     C: Fn(&Tx<'_>) -> Result<Verdict<T>, E> + Send,
     P: Fn(&Tx<'_>, &T) -> Result<(), E> + Send,
+    S: FnOnce(&T) + Send,
 {
     fn run(&mut self, tx: &Tx<'_>) -> Fate {
         let (result, fate) = match (self.run)(tx) {
@@ -206,6 +219,7 @@ where
         let Self {
             run,
             epilogue,
+            committed,
             result,
             answer,
             ..
@@ -214,7 +228,11 @@ where
         drop((run, epilogue));
         let result = match (commit, result) {
             (Err(error), _) => Err(error.into()),
-            (Ok(()), Some(result)) => result,
+            (Ok(()), Some(Ok(answer))) => {
+                committed(&answer);
+                Ok(answer)
+            }
+            (Ok(()), Some(Err(refusal))) => Err(refusal),
             (Ok(()), None) => Err(DbError::Panicked.into()),
         };
         // The caller may have gone; the change stands all the same.

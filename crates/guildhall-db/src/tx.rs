@@ -95,6 +95,14 @@ impl Tx<'_> {
         }
     }
 
+    /// A number that is another one when somebody else wrote to the database since it was last asked for on this
+    /// connection: another process, or another connection of this one. The connection's own commits leave it alone.
+    pub fn others_version(&self) -> Result<i64, DbError> {
+        match self {
+            Self::Sqlite(tx) => tx.others_version(),
+        }
+    }
+
     /// What the engine itself finds wrong with its file, for `guildhall verify`; empty when all is well.
     pub fn integrity(&self) -> Result<Vec<String>, DbError> {
         match self {

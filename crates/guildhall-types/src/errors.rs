@@ -96,6 +96,8 @@ codes! {
     PhoneTaken = "phone_taken", 409, "the phone number is taken";
     /// Another user of the deployment has this username.
     UsernameTaken = "username_taken", 409, "the username is taken";
+    /// The data has not come to the revision in `at_least`.
+    RevisionNotReached = "revision_not_reached", 409, "the revision has not been reached";
     /// The first request with this `Idempotency-Key` has not been answered yet.
     IdempotencyInFlight = "idempotency_in_flight", 409, "a request with this idempotency key is under way";
     /// The object has changed since the revision in `If-Match`.

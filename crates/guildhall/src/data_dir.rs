@@ -17,6 +17,9 @@ use crate::output;
 /// Held by the run of the command line that changes something, so that no two give out ids at once.
 const COMMAND_LOCK: &str = "command.lock";
 
+/// The command line checks no access.
+const NO_CACHE: usize = 0;
+
 /// A data directory that this run was pointed at.
 #[derive(Clone, Debug)]
 pub(crate) struct DataDir(PathBuf);
@@ -69,14 +72,18 @@ impl DataDir {
     }
 
     /// Opens the database for the server.
-    pub(crate) fn open_as_server(&self, public_url: String) -> Result<Guildhall, Failure> {
-        Ok(self.open(Slot::Server, public_url)?)
+    pub(crate) fn open_as_server(
+        &self,
+        public_url: String,
+        access_cache_bytes: usize,
+    ) -> Result<Guildhall, Failure> {
+        Ok(self.open(Slot::Server, public_url, access_cache_bytes)?)
     }
 
     /// Opens the database to look at it.
     pub(crate) fn open_to_read(&self) -> Result<Guildhall, Failure> {
         self.must_have_a_database()?;
-        Ok(self.open(Slot::CommandLine, String::new())?)
+        Ok(self.open(Slot::CommandLine, String::new(), NO_CACHE)?)
     }
 
     /// Opens the database to change something, after every other run of the command line that does.
@@ -102,18 +109,24 @@ impl DataDir {
         };
         let lock =
             lock.map_err(|error| Failure::refused("cannot use the data directory", &error))?;
-        let guildhall = self.open(Slot::CommandLine, String::new())?;
+        let guildhall = self.open(Slot::CommandLine, String::new(), NO_CACHE)?;
         Ok(Changeable {
             guildhall,
             _lock: lock,
         })
     }
 
-    fn open(&self, slot: Slot, public_url: String) -> Result<Guildhall, DbError> {
+    fn open(
+        &self,
+        slot: Slot,
+        public_url: String,
+        access_cache_bytes: usize,
+    ) -> Result<Guildhall, DbError> {
         Guildhall::open(Settings {
             path: self.database(),
             slot,
             public_url,
+            access_cache_bytes,
             clock: Arc::new(SystemClock),
             rng: Arc::new(SystemRng),
             fatal: end_the_process,

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use guildhall_core::ambient::{Rng, SystemRng};
 use guildhall_core::deployments::{self, DEFAULT_DEPLOYMENT};
+use guildhall_core::access::CacheStats;
 use guildhall_core::{DatabaseStats, Guildhall};
 use guildhall_http::app::App;
 use guildhall_http::keys::Keys;
@@ -52,7 +53,7 @@ async fn serve(config: &Config, data_dir: &DataDir) -> Result<ExitCode, Failure>
         .map_err(|error| cannot_serve(&error))?;
     let local = server.local_address();
 
-    let guildhall = data_dir.open_as_server(config.public_url(local))?;
+    let guildhall = data_dir.open_as_server(config.public_url(local), config.access_cache_bytes)?;
     let deployments = deployments::list(&guildhall)?;
     if deployments
         .iter()
@@ -165,7 +166,52 @@ fn metrics(guildhall: &Guildhall) -> Metrics {
         "1 while the write-ahead log cannot be moved back into the database",
         |stats| u64::from(stats.checkpoint_failing),
     );
+    access_metrics(&metrics, guildhall);
     metrics
+}
+
+/// The numbers of the snapshots that checks are answered from.
+fn access_metrics(metrics: &Metrics, guildhall: &Guildhall) {
+    let counter = |name, help, read: fn(CacheStats) -> u64| {
+        let guildhall = guildhall.clone();
+        let read = move || read(guildhall.access_cache_stats());
+        metrics.register_counter(name, help, Arc::new(read));
+    };
+    let gauge = |name, help, read: fn(CacheStats) -> u64| {
+        let guildhall = guildhall.clone();
+        let read = move || i64::try_from(read(guildhall.access_cache_stats())).unwrap_or(i64::MAX);
+        metrics.register_gauge(name, help, Arc::new(read));
+    };
+    counter(
+        "guildhall_access_cache_hits",
+        "Questions about access that found the organization in memory",
+        |stats| stats.hits,
+    );
+    counter(
+        "guildhall_access_cache_misses",
+        "Questions about access that did not",
+        |stats| stats.misses,
+    );
+    counter(
+        "guildhall_access_cache_loads",
+        "Organizations that were read into memory",
+        |stats| stats.loads,
+    );
+    counter(
+        "guildhall_access_cache_evictions",
+        "Organizations that had to make room in memory",
+        |stats| stats.evictions,
+    );
+    gauge(
+        "guildhall_access_cache_bytes",
+        "Memory of the organizations that questions about access are answered from",
+        |stats| stats.bytes,
+    );
+    gauge(
+        "guildhall_access_cache_organizations",
+        "Organizations in memory",
+        |stats| stats.entries,
+    );
 }
 
 #[expect(

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod expiry;
+mod access;
 #[cfg(test)]
 mod members;
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub(crate) struct World {
     pub(crate) guildhall: Guildhall,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) deployment: Deployment,
-    _directory: tempfile::TempDir,
+    pub(crate) directory: tempfile::TempDir,
 }
 
 impl World {
@@ -36,6 +36,7 @@ impl World {
             path: directory.path().join(DATABASE_FILE),
             slot: Slot::Server,
             public_url: "http://guildhall.test".to_owned(),
+            access_cache_bytes: guildhall_core::ACCESS_CACHE_BYTES,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             rng: Arc::new(SystemRng),
             fatal: |error| panic!("the disk failed: {error}"),
@@ -47,7 +48,7 @@ impl World {
             guildhall,
             clock,
             deployment,
-            _directory: directory,
+            directory,
         }
     }
 

@@ -40,6 +40,7 @@ pub(crate) fn open(path: PathBuf, clock: Arc<ManualClock>) -> Guildhall {
         path,
         slot: Slot::Server,
         public_url: "http://guildhall.test".to_owned(),
+        access_cache_bytes: guildhall_core::ACCESS_CACHE_BYTES,
         clock: clock as Arc<dyn Clock>,
         rng: Arc::new(SystemRng),
         fatal: |error| panic!("the disk failed: {error}"),

@@ -1,12 +1,12 @@
 //! Moving the write-ahead log back into the file, beside the writer instead of inside a commit.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use super::error::is_io_failure;
+use super::rounds::Rounds;
 use super::{Journal, open};
 use crate::error::DbError;
 
@@ -27,9 +27,8 @@ pub(super) const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 /// The thread that keeps the log short.
 #[derive(Debug)]
 pub(crate) struct Checkpointer {
-    stop: Arc<(Mutex<bool>, Condvar)>,
-    thread: Option<JoinHandle<()>>,
     failed: Arc<AtomicBool>,
+    _rounds: Rounds,
 }
 
 impl Checkpointer {
@@ -37,36 +36,31 @@ impl Checkpointer {
     pub(crate) fn start(database: &Path, fatal: fn(&DbError)) -> Result<Self, DbError> {
         let connection = open(database, Journal::Write)?;
         let log = log_path(database);
-        let stop = Arc::new((Mutex::new(false), Condvar::new()));
         let failed = Arc::new(AtomicBool::new(false));
-        let (signal, flag) = (Arc::clone(&stop), Arc::clone(&failed));
-        let thread = std::thread::Builder::new()
-            .name("checkpointer".to_owned())
-            .spawn(move || {
-                let mut seen = None;
-                while !stopped(&signal) {
-                    if let Err(error) = shorten(&connection, &log, &mut seen) {
-                        if is_io_failure(&error) {
-                            fatal(&error.into());
-                            break;
-                        }
-                        // The log only grows meanwhile; the next look tries again.
-                        if !flag.swap(true, Ordering::Relaxed) {
-                            tracing::warn!(%error, "cannot move the write-ahead log into the database");
-                        }
-                    } else {
-                        flag.store(false, Ordering::Relaxed);
+        let flag = Arc::clone(&failed);
+        let rounds = Rounds::start("checkpointer", LOOK_EVERY, move |pause| {
+            let mut seen = None;
+            while pause.next() {
+                if let Err(error) = shorten(&connection, &log, &mut seen) {
+                    if is_io_failure(&error) {
+                        fatal(&error.into());
+                        break;
                     }
+                    // The log only grows meanwhile; the next look tries again.
+                    if !flag.swap(true, Ordering::Relaxed) {
+                        tracing::warn!(%error, "cannot move the write-ahead log into the database");
+                    }
+                } else {
+                    flag.store(false, Ordering::Relaxed);
                 }
-                if let Err(error) = checkpoint(&connection, "PRAGMA wal_checkpoint(TRUNCATE)") {
-                    tracing::debug!(%error, "the write-ahead log stays until the next start");
-                }
-            })
-            .map_err(|error| DbError::Engine(Box::new(error)))?;
+            }
+            if let Err(error) = checkpoint(&connection, "PRAGMA wal_checkpoint(TRUNCATE)") {
+                tracing::debug!(%error, "the write-ahead log stays until the next start");
+            }
+        })?;
         Ok(Self {
-            stop,
-            thread: Some(thread),
             failed,
+            _rounds: rounds,
         })
     }
 
@@ -74,25 +68,6 @@ impl Checkpointer {
     pub(crate) fn failing(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
     }
-}
-
-impl Drop for Checkpointer {
-    fn drop(&mut self) {
-        let (flag, signal) = &*self.stop;
-        *flag.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        signal.notify_all();
-        if let Some(thread) = self.thread.take() {
-            // A panic of the thread was logged where it happened.
-            drop(thread.join());
-        }
-    }
-}
-
-fn stopped(signal: &(Mutex<bool>, Condvar)) -> bool {
-    let (flag, changed) = signal;
-    let flag = flag.lock().unwrap_or_else(PoisonError::into_inner);
-    let waited = changed.wait_timeout_while(flag, LOOK_EVERY, |stop| !*stop);
-    *waited.unwrap_or_else(PoisonError::into_inner).0
 }
 
 /// Moves the log back if it is long and was written to since it was last moved; `seen` is when that was.

@@ -9,7 +9,9 @@ pub(crate) mod checkpoint;
 mod connection;
 mod error;
 pub(crate) mod lock;
+pub(crate) mod lookout;
 pub(crate) mod readers;
+pub(crate) mod rounds;
 pub(crate) mod writer;
 
 pub(crate) use connection::{Journal, open};
@@ -100,6 +102,7 @@ impl SqliteTx<'_> {
     ) -> Result<(), E> {
         let mut prepared = self.prepare(statement, params)?;
         let mut rows = prepared.raw_query();
+        let statement = statement.name();
         while let Some(inner) = rows.next().map_err(DbError::from)? {
             visit(&Row { inner, statement })?;
         }
@@ -118,6 +121,11 @@ impl SqliteTx<'_> {
     pub(crate) fn check(&self, statement: &'static Stmt) -> Result<(), DbError> {
         self.connection.prepare(statement.sqlite())?;
         Ok(())
+    }
+
+    pub(crate) fn others_version(&self) -> Result<i64, DbError> {
+        let mut version = self.connection.prepare_cached("PRAGMA data_version")?;
+        Ok(version.query_row((), |row| row.get(0))?)
     }
 
     pub(crate) fn integrity(&self) -> Result<Vec<String>, DbError> {

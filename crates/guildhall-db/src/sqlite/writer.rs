@@ -45,6 +45,30 @@ pub(crate) trait Job: Send {
     fn epilogue(&mut self, tx: &Tx<'_>) -> Fate;
     /// Sends the answer, now that the group is committed, or the reason why it is not.
     fn answer(self: Box<Self>, commit: Result<(), DbError>);
+    /// Whether it only wants the writer to look around, and needs no transaction.
+    fn only_looks(&self) -> bool {
+        false
+    }
+}
+
+/// Lets an idle writer look for the commits of other processes; in the company of commands it does nothing, because
+/// their group looks anyway.
+struct Look;
+
+impl Job for Look {
+    fn run(&mut self, _: &Tx<'_>) -> Fate {
+        Fate::Keep
+    }
+
+    fn epilogue(&mut self, _: &Tx<'_>) -> Fate {
+        Fate::Keep
+    }
+
+    fn answer(self: Box<Self>, _: Result<(), DbError>) {}
+
+    fn only_looks(&self) -> bool {
+        true
+    }
 }
 
 /// What the writer has done so far.
@@ -67,7 +91,7 @@ impl Writer {
     pub(crate) fn start(
         connection: Connection,
         log: PathBuf,
-        hook: Option<Box<dyn BatchHook>>,
+        hooks: Vec<Box<dyn BatchHook>>,
         fatal: fn(&DbError),
     ) -> Result<Self, DbError> {
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
@@ -76,7 +100,7 @@ impl Writer {
             connection,
             log,
             log_looked_at: Instant::now(),
-            hook,
+            hooks,
             fatal,
             counts: Arc::clone(&counts),
         };
@@ -92,6 +116,16 @@ impl Writer {
             mpsc::error::TrySendError::Full(_) => DbError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => DbError::Closed,
         })
+    }
+
+    /// What asks the writer to look around; false when the writer has ended.
+    pub(crate) fn lookout(&self) -> impl Fn() -> bool + Send + 'static {
+        let queue = self.queue.downgrade();
+        move || {
+            let queue = queue.upgrade();
+            // A full queue needs no look: its groups look.
+            queue.is_some_and(|queue| queue.try_send(Box::new(Look)).is_ok() || !queue.is_closed())
+        }
     }
 
     pub(crate) fn queued(&self) -> usize {
@@ -112,7 +146,7 @@ struct Worker {
     connection: Connection,
     log: PathBuf,
     log_looked_at: Instant,
-    hook: Option<Box<dyn BatchHook>>,
+    hooks: Vec<Box<dyn BatchHook>>,
     fatal: fn(&DbError),
     counts: Arc<WriterCounts>,
 }
@@ -121,8 +155,25 @@ impl Worker {
     fn work(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
         let mut group = Vec::with_capacity(GROUP_MAX);
         while jobs.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
-            self.commit_group(&mut group);
+            if group.iter().all(|job| job.only_looks()) {
+                group.clear();
+                self.look();
+            } else {
+                self.commit_group(&mut group);
+            }
             self.shorten_log();
+        }
+    }
+
+    fn look(&mut self) {
+        let tx = Tx::Sqlite(SqliteTx {
+            connection: &self.connection,
+        });
+        for hook in &mut self.hooks {
+            if let Err(error) = hook.look(&tx) {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "cannot look for the commits of other processes");
+            }
         }
     }
 
@@ -146,7 +197,7 @@ impl Worker {
     fn commit_group(&mut self, group: &mut Vec<Box<dyn Job>>) {
         let commands = group.len() as u64;
         let outcome = self.run_group(group);
-        if let Some(hook) = &mut self.hook {
+        for hook in &mut self.hooks {
             hook.after(outcome.is_ok());
         }
         match outcome {
@@ -173,10 +224,11 @@ impl Worker {
 
     fn run_group(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), DbError> {
         self.batch("BEGIN IMMEDIATE")?;
-        if let Some(hook) = &mut self.hook {
-            hook.before(&Tx::Sqlite(SqliteTx {
-                connection: &self.connection,
-            }))?;
+        let tx = Tx::Sqlite(SqliteTx {
+            connection: &self.connection,
+        });
+        for hook in &mut self.hooks {
+            hook.before(&tx)?;
         }
         for job in group {
             self.run_command(job.as_mut())?;

@@ -44,6 +44,7 @@ impl Server {
             path: directory.path().join(DATABASE_FILE),
             slot: Slot::Server,
             public_url: "http://guildhall.test".to_owned(),
+            access_cache_bytes: guildhall_core::ACCESS_CACHE_BYTES,
             clock: Arc::new(SystemClock),
             rng: Arc::new(SystemRng),
             fatal: |error| panic!("the disk failed: {error}"),

@@ -12,6 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
+use guildhall_core::ACCESS_CACHE_BYTES;
 use guildhall_http::server::CONNECTIONS_MAX;
 use guildhall_http::shell::IN_FLIGHT_MAX;
 use guildhall_http::tls::TlsOptions;
@@ -20,7 +21,7 @@ pub(crate) use options::{Options, Place, help};
 pub(crate) use value::LogFormat;
 
 use crate::failure::Failure;
-use value::{Count, LogFilter, PublicUrl};
+use value::{Bytes, Count, LogFilter, PublicUrl};
 
 /// The file that is read from the data directory when `--config` names no other.
 const FILE: &str = "guildhall.toml";
@@ -36,6 +37,7 @@ pub(crate) struct Config {
     public_url: Option<PublicUrl>,
     pub(crate) tls: Option<TlsOptions>,
     pub(crate) key_requests_a_minute: Option<NonZeroU32>,
+    pub(crate) access_cache_bytes: usize,
     pub(crate) in_flight_max: usize,
     pub(crate) connections_max: usize,
     pub(crate) log: LogConfig,
@@ -128,6 +130,9 @@ impl Config {
             tls: options.tls()?,
             public_url: options.public_url,
             key_requests_a_minute: options.key_rate_limit.map(Count::get),
+            access_cache_bytes: options
+                .access_cache
+                .map_or(ACCESS_CACHE_BYTES, Bytes::to_usize),
             in_flight_max: limit(options.in_flight_max, IN_FLIGHT_MAX),
             connections_max: limit(options.connections_max, CONNECTIONS_MAX),
             log: LogConfig {

@@ -7,7 +7,7 @@ use clap::Args;
 use guildhall_http::tls::TlsOptions;
 use serde::Deserialize;
 
-use super::value::{self, Count, LogFilter, LogFormat, PublicUrl};
+use super::value::{self, Bytes, Count, LogFilter, LogFormat, PublicUrl};
 use super::{DATA_DIR, FILE};
 use crate::failure::Failure;
 
@@ -38,6 +38,11 @@ pub(crate) struct Options {
     /// Requests that each API key may make a minute [default: no limit]
     #[arg(long, value_name = "COUNT")]
     pub(super) key_rate_limit: Option<Count>,
+
+    /// Memory for organizations that access is checked in, such as `1GiB`; what was asked for least makes room
+    /// [default: 256MiB]
+    #[arg(long, value_name = "SIZE")]
+    pub(super) access_cache: Option<Bytes>,
 
     /// Requests that are answered at the same time; one more is told to come back [default: 512]
     #[arg(long, value_name = "COUNT")]
@@ -78,6 +83,7 @@ impl Options {
             tls_cert: self.tls_cert.or(below.tls_cert),
             tls_key: self.tls_key.or(below.tls_key),
             key_rate_limit: self.key_rate_limit.or(below.key_rate_limit),
+            access_cache: self.access_cache.or(below.access_cache),
             in_flight_max: self.in_flight_max.or(below.in_flight_max),
             connections_max: self.connections_max.or(below.connections_max),
             log_format: self.log_format.or(below.log_format),

@@ -65,6 +65,61 @@ impl FromStr for Count {
     }
 }
 
+/// A size in memory: a number of bytes, or one with `KiB`, `MiB` or `GiB` behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "SizeKey")]
+pub(super) struct Bytes(u64);
+
+/// How a TOML file may say a size.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum SizeKey {
+    Number(i64),
+    Text(String),
+}
+
+impl Bytes {
+    pub(super) fn to_usize(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+impl FromStr for Bytes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text
+            .find(|letter: char| !letter.is_ascii_digit())
+            .unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let unit: u64 = match unit.trim_start().to_ascii_lowercase().as_str() {
+            "" | "b" => 1,
+            "kib" => 1 << 10,
+            "mib" => 1 << 20,
+            "gib" => 1 << 30,
+            _ => 0,
+        };
+        number
+            .parse::<u64>()
+            .ok()
+            .and_then(|number| number.checked_mul(unit))
+            .filter(|_| unit > 0)
+            .map(Self)
+            .ok_or_else(|| "must be a size such as `256MiB`, or a number of bytes".to_owned())
+    }
+}
+
+impl TryFrom<SizeKey> for Bytes {
+    type Error = String;
+
+    fn try_from(key: SizeKey) -> Result<Self, String> {
+        match key {
+            SizeKey::Number(number) => number.to_string().parse(),
+            SizeKey::Text(text) => text.parse(),
+        }
+    }
+}
+
 /// The address that clients know, without a slash at its end.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -184,6 +239,22 @@ mod tests {
         );
         for text in ["0", "-1", "many", "", "4294967296"] {
             assert!(text.parse::<Count>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_size_has_a_unit_or_is_in_bytes() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("4096", 4096),
+            ("64KiB", 65_536),
+            ("256MiB", 268_435_456),
+            ("1 gib", 1_073_741_824),
+        ] {
+            assert_eq!(text.parse(), Ok(Bytes(bytes)), "{text:?}");
+        }
+        for text in ["", "MiB", "-1", "1.5GiB", "256MB", "256M", "99999999999GiB"] {
+            assert!(text.parse::<Bytes>().is_err(), "{text:?}");
         }
     }
 

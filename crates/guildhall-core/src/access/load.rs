@@ -1,0 +1,213 @@
+//! Reading the snapshot of an organization or a deployment from its tables, as of one moment.
+
+use guildhall_access::{
+    Assignment, DeploymentSnapshot, Membership, OrganizationBuilder, OrganizationSnapshot, Role,
+};
+use guildhall_db::{Row, Tx, statements};
+use guildhall_types::ids::{DeploymentId, MemberId, OrganizationId, RoleId, UserId};
+
+use crate::paging::Effort;
+use crate::refusal::Refusal;
+use crate::roles::DEPLOYMENT_SCOPE;
+
+statements! {
+    ORGANIZATION = "SELECT revision, member_count FROM organizations WHERE deployment_id = ?1 AND id = ?2";
+    ROLES = "SELECT id, name, permissions FROM organization_roles
+        WHERE deployment_id = ?1 AND scope = ?2 ORDER BY id";
+    // An index has all of it, in this order: no row of a member is touched, whatever its metadata is.
+    MEMBERS = "SELECT user_id, id FROM organization_members
+        WHERE deployment_id = ?1 AND organization_id = ?2 ORDER BY user_id";
+    ASSIGNMENTS = "SELECT member_id, role_id FROM organization_member_roles
+        WHERE deployment_id = ?1 AND organization_id = ?2 ORDER BY member_id";
+    MEMBER = "SELECT id FROM organization_members
+        WHERE deployment_id = ?1 AND organization_id = ?2 AND user_id = ?3";
+    ASSIGNMENTS_OF_MEMBER = "SELECT role_id FROM organization_member_roles
+        WHERE deployment_id = ?1 AND organization_id = ?2 AND member_id = ?3";
+    DEPLOYMENT = "SELECT revision FROM deployments WHERE id = ?1";
+    DISABLED_USERS = "SELECT id FROM users WHERE deployment_id = ?1 AND disabled ORDER BY id LIMIT ?2";
+    DISABLED_USER = "SELECT disabled FROM users WHERE deployment_id = ?1 AND id = ?2";
+}
+
+/// Members or disabled users up to which a snapshot is read like a single object: about a millisecond.
+const SHORT_MAX: i64 = 1_000;
+
+/// What came of reading a snapshot.
+#[derive(Debug)]
+pub(crate) enum Read<V> {
+    /// It is there.
+    Value(V),
+    /// There is no such thing.
+    Absent,
+    /// It is more than a short read may take.
+    Long,
+}
+
+impl<V> Read<V> {
+    /// What was read by an effort for which nothing is too long.
+    pub(crate) fn into_value(self) -> Option<V> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Absent | Self::Long => None,
+        }
+    }
+}
+
+/// Reads an organization with all of its members.
+pub(crate) fn organization(
+    sql: &Tx<'_>,
+    (deployment, id): (DeploymentId, OrganizationId),
+    effort: Effort,
+) -> Result<Read<OrganizationSnapshot>, Refusal> {
+    let Some((mut builder, member_count)) = begin(sql, deployment, id)? else {
+        return Ok(Read::Absent);
+    };
+    if effort == Effort::Short && member_count > SHORT_MAX {
+        return Ok(Read::Long);
+    }
+    let mut assignments: Vec<(MemberId, Assignment)> = Vec::new();
+    sql.each(&ASSIGNMENTS, &[&deployment, &id], |row| {
+        assignments.push((row.get(0)?, assignment(row, 1)?));
+        Ok::<_, Refusal>(())
+    })?;
+    sql.each(&MEMBERS, &[&deployment, &id], |row| {
+        let member_id: MemberId = row.get(1)?;
+        let begin = assignments.partition_point(|(member, _)| *member < member_id);
+        let own = assignments.get(begin..).unwrap_or_default();
+        let own = own.iter().take_while(|(member, _)| *member == member_id);
+        builder.member(Membership {
+            member_id,
+            user_id: row.get(0)?,
+            suspended: false,
+            expires_at: None,
+            roles: own.map(|(_, assignment)| *assignment).collect(),
+        });
+        Ok::<_, Refusal>(())
+    })?;
+    Ok(Read::Value(builder.finish()))
+}
+
+/// Reads an organization as if `user` were its only member: enough for every question about that user, at a price that
+/// does not depend on how many members there are.
+pub(crate) fn organization_of_user(
+    sql: &Tx<'_>,
+    (deployment, id): (DeploymentId, OrganizationId),
+    user_id: UserId,
+) -> Result<Option<OrganizationSnapshot>, Refusal> {
+    let Some((mut builder, _)) = begin(sql, deployment, id)? else {
+        return Ok(None);
+    };
+    let member = sql.one(&MEMBER, &[&deployment, &id, &user_id], |row| {
+        Ok::<_, Refusal>(row.get::<MemberId>(0)?)
+    })?;
+    if let Some(member_id) = member {
+        let roles = sql.rows(
+            &ASSIGNMENTS_OF_MEMBER,
+            &[&deployment, &id, &member_id],
+            |row| assignment(row, 0),
+        )?;
+        builder.member(Membership {
+            member_id,
+            user_id,
+            suspended: false,
+            expires_at: None,
+            roles,
+        });
+    }
+    Ok(Some(builder.finish()))
+}
+
+/// Reads what holds in the whole deployment.
+pub(crate) fn deployment(
+    sql: &Tx<'_>,
+    id: DeploymentId,
+    effort: Effort,
+) -> Result<Read<DeploymentSnapshot>, Refusal> {
+    let Some(revision) = deployment_revision(sql, id)? else {
+        return Ok(Read::Absent);
+    };
+    let mut builder = DeploymentSnapshot::builder(revision);
+    let limit = match effort {
+        Effort::Short => SHORT_MAX + 1,
+        Effort::Long => i64::MAX,
+    };
+    let mut count = 0;
+    sql.each(&DISABLED_USERS, &[&id, &limit], |row| {
+        builder.disabled_user(row.get(0)?);
+        count += 1;
+        Ok::<_, Refusal>(())
+    })?;
+    if effort == Effort::Short && count > SHORT_MAX {
+        return Ok(Read::Long);
+    }
+    roles(sql, id, DEPLOYMENT_SCOPE, |role| {
+        builder.role(role);
+    })?;
+    Ok(Read::Value(builder.finish()))
+}
+
+/// Reads what holds in the deployment, as far as questions about `user` go.
+pub(crate) fn deployment_of_user(
+    sql: &Tx<'_>,
+    id: DeploymentId,
+    user: UserId,
+) -> Result<Option<DeploymentSnapshot>, Refusal> {
+    let Some(revision) = deployment_revision(sql, id)? else {
+        return Ok(None);
+    };
+    let mut builder = DeploymentSnapshot::builder(revision);
+    let disabled = sql.one(&DISABLED_USER, &[&id, &user], |row| {
+        Ok::<_, Refusal>(row.get::<bool>(0)?)
+    })?;
+    if disabled == Some(true) {
+        builder.disabled_user(user);
+    }
+    roles(sql, id, DEPLOYMENT_SCOPE, |role| {
+        builder.role(role);
+    })?;
+    Ok(Some(builder.finish()))
+}
+
+/// An organization without its members, and how many there are.
+fn begin(
+    sql: &Tx<'_>,
+    deployment: DeploymentId,
+    id: OrganizationId,
+) -> Result<Option<(OrganizationBuilder, i64)>, Refusal> {
+    let found = sql.one(&ORGANIZATION, &[&deployment, &id], |row| {
+        let builder = OrganizationSnapshot::builder(id, row.get(0)?);
+        Ok::<_, Refusal>((builder, row.get(1)?))
+    })?;
+    let Some((mut builder, member_count)) = found else {
+        return Ok(None);
+    };
+    roles(sql, deployment, id.raw(), |role| {
+        builder.role(role);
+    })?;
+    Ok(Some((builder, member_count)))
+}
+
+fn roles(
+    sql: &Tx<'_>,
+    deployment: DeploymentId,
+    scope: i64,
+    mut visit: impl FnMut(Role),
+) -> Result<(), Refusal> {
+    sql.each(&ROLES, &[&deployment, &scope], |row| {
+        let permissions: Vec<String> = serde_json::from_str(row.text(2)?)
+            .map_err(|error| row.corrupt(2, &error.to_string()))?;
+        visit(Role::new(row.get(0)?, row.text(1)?, permissions));
+        Ok(())
+    })
+}
+
+fn deployment_revision(sql: &Tx<'_>, id: DeploymentId) -> Result<Option<i64>, Refusal> {
+    sql.one(&DEPLOYMENT, &[&id], |row| Ok(row.get(0)?))
+}
+
+/// Reads an assignment, from the column at `first` on.
+fn assignment(row: &Row<'_>, first: usize) -> Result<Assignment, Refusal> {
+    Ok(Assignment {
+        role_id: row.get::<RoleId>(first)?,
+        expires_at: None,
+    })
+}

@@ -1,0 +1,330 @@
+//! Access: may this user do this here.
+//!
+//! Questions are answered by the engine (`guildhall_access`) from snapshots that this room loads on first use, keeps, and
+//! folds every committed change into before the change is acknowledged. So an answer of this process is never older
+//! than a change that it has acknowledged.
+//!
+//! - [`Access::check`] is the question that is asked thousands of times a second: without a lock, without the database.
+//! - [`Access::moment`] gives the organization and the deployment as of one moment, for questions that belong together.
+
+pub(crate) mod cache;
+mod load;
+pub(crate) mod news;
+pub(crate) mod snapshots;
+
+use std::sync::Arc;
+
+pub use cache::CacheStats;
+use guildhall_access::{Decision, Demand, DeploymentSnapshot, Moment, OrganizationSnapshot, Reason};
+use guildhall_db::Stmt;
+use guildhall_types::ids::{OrganizationId, UserId};
+use guildhall_types::{ErrorCode, Revision, Timestamp};
+
+use crate::guildhall::{Guildhall, Inner};
+use crate::paging::Effort;
+use crate::refusal::Refusal;
+use crate::scope::Deployment;
+use snapshots::fetch;
+
+pub(crate) fn statements() -> Vec<&'static Stmt> {
+    load::STATEMENTS.to_vec()
+}
+
+/// The questions that can be asked in one deployment.
+#[derive(Clone, Debug)]
+pub struct Access {
+    inner: Arc<Inner>,
+    deployment: Deployment,
+}
+
+/// Where an answer comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Consistency {
+    /// From the snapshots of this process, which know every change that it acknowledged.
+    #[default]
+    Cached,
+    /// From the database, as it is now.
+    Full,
+}
+
+/// How fresh an answer must be.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Freshness {
+    /// Where it comes from.
+    pub consistency: Consistency,
+    /// A revision, of the organization or of its deployment, that it must not be older than.
+    pub at_least: Option<Revision>,
+}
+
+/// The answer to a check.
+#[derive(Clone, Copy, Debug)]
+pub struct Checked {
+    /// Whether the user may, and why.
+    pub decision: Decision,
+    /// The revision of the organization that it was decided at; `None` if there is no such organization.
+    pub revision: Option<Revision>,
+}
+
+/// An organization and its deployment, as of one moment.
+#[derive(Clone, Debug)]
+pub struct Held {
+    organization: Option<Arc<OrganizationSnapshot>>,
+    deployment: Arc<DeploymentSnapshot>,
+    now: Timestamp,
+}
+
+impl Held {
+    /// What questions are asked of; `None` if there is no such organization.
+    pub fn moment(&self) -> Option<Moment<'_>> {
+        Some(Moment {
+            organization: self.organization.as_deref()?,
+            deployment: &self.deployment,
+            now: self.now,
+        })
+    }
+
+    /// May `user` do this here?
+    pub fn check(&self, user: UserId, demand: &Demand<'_>) -> Decision {
+        self.moment()
+            .map_or(Reason::OrganizationNotFound.into(), |moment| {
+                moment.check(user, demand)
+            })
+    }
+
+    /// The revision of the organization; `None` if there is no such organization.
+    pub fn revision(&self) -> Option<Revision> {
+        self.organization.as_deref().map(revision)
+    }
+
+    /// The time that memberships and assignments are judged by.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+fn revision(organization: &OrganizationSnapshot) -> Revision {
+    Revision {
+        stream: organization.id().raw(),
+        number: organization.revision(),
+    }
+}
+
+/// The revisions that an answer must not be older than; 0 is no demand.
+#[derive(Clone, Copy, Debug, Default)]
+struct Floor {
+    organization: i64,
+    deployment: i64,
+}
+
+impl Guildhall {
+    /// Access, in one deployment.
+    pub fn access(&self, deployment: Deployment) -> Access {
+        Access {
+            inner: Arc::clone(&self.inner),
+            deployment,
+        }
+    }
+
+    /// Numbers of the snapshots of organizations, for the metrics.
+    pub fn access_cache_stats(&self) -> CacheStats {
+        self.inner.snapshots.stats()
+    }
+}
+
+impl Access {
+    /// May `user` do this in `organization`? Answers without waiting when the snapshots are there.
+    pub async fn check(
+        &self,
+        organization: OrganizationId,
+        user: UserId,
+        demand: &Demand<'_>,
+        freshness: Freshness,
+    ) -> Result<Checked, Refusal> {
+        let floor = self.floor(organization, freshness.at_least)?;
+        if freshness.consistency == Consistency::Cached {
+            if let Some(checked) = self.check_at_once(organization, user, demand, floor) {
+                return Ok(checked);
+            }
+            return Ok(self.held(organization, floor).await?.checked(user, demand));
+        }
+        let held = self.read_for_user(organization, user)?;
+        self.reached(&held, organization, floor)?;
+        Ok(held.checked(user, demand))
+    }
+
+    /// The organization and the deployment as of one moment.
+    pub async fn moment(
+        &self,
+        organization: OrganizationId,
+        freshness: Freshness,
+    ) -> Result<Held, Refusal> {
+        let floor = self.floor(organization, freshness.at_least)?;
+        match freshness.consistency {
+            Consistency::Cached => self.held(organization, floor).await,
+            Consistency::Full => {
+                let held = self.read_whole(organization).await?;
+                self.reached(&held, organization, floor)?;
+                Ok(held)
+            }
+        }
+    }
+
+    /// The answer, if both snapshots are there. Takes no lock and allocates nothing.
+    fn check_at_once(
+        &self,
+        organization: OrganizationId,
+        user: UserId,
+        demand: &Demand<'_>,
+        floor: Floor,
+    ) -> Option<Checked> {
+        let snapshots = &self.inner.snapshots;
+        let key = (self.deployment.id(), organization);
+        let ask = |deployment: &Arc<DeploymentSnapshot>| {
+            snapshots
+                .organizations
+                .with(&key, floor.organization, |organization| Checked {
+                    decision: Moment {
+                        organization,
+                        deployment,
+                        now: self.inner.clock.now(),
+                    }
+                    .check(user, demand),
+                    revision: Some(revision(organization)),
+                })
+        };
+        snapshots
+            .deployments
+            .with(&self.deployment.id(), floor.deployment, ask)
+            .flatten()
+    }
+
+    /// The moment from the snapshots, loading those that are not there.
+    async fn held(&self, organization: OrganizationId, floor: Floor) -> Result<Held, Refusal> {
+        let (db, snapshots) = (&self.inner.db, &self.inner.snapshots);
+        let id = self.deployment.id();
+        let cached = snapshots.deployments.get(&id, floor.deployment);
+        let deployment = match cached {
+            Some(deployment) => deployment,
+            None => fetch(db, &snapshots.deployments, id, floor.deployment)
+                .await?
+                .ok_or_else(missing_deployment)?,
+        };
+        let key = (id, organization);
+        let cached = snapshots.organizations.get(&key, floor.organization);
+        let found = match cached {
+            Some(organization) => Some(organization),
+            None => fetch(db, &snapshots.organizations, key, floor.organization).await?,
+        };
+        let held = self.hold(found, deployment);
+        self.reached(&held, organization, floor)?;
+        Ok(held)
+    }
+
+    /// The moment straight from the database, as far as `user` goes.
+    fn read_for_user(
+        &self,
+        organization: OrganizationId,
+        user: UserId,
+    ) -> Result<Held, Refusal> {
+        let id = self.deployment.id();
+        let (found, deployment) = self.inner.db.point(|sql| {
+            let found = load::organization_of_user(sql, (id, organization), user)?;
+            let deployment = load::deployment_of_user(sql, id, user)?;
+            Ok::<_, Refusal>((found, deployment.ok_or_else(missing_deployment)?))
+        })?;
+        Ok(self.hold(found.map(Arc::new), Arc::new(deployment)))
+    }
+
+    /// The moment straight from the database, with all members.
+    async fn read_whole(&self, organization: OrganizationId) -> Result<Held, Refusal> {
+        let id = self.deployment.id();
+        let (found, deployment) = self
+            .inner
+            .db
+            .list(move |sql| {
+                let found = load::organization(sql, (id, organization), Effort::Long)?;
+                let deployment = load::deployment(sql, id, Effort::Long)?.into_value();
+                Ok::<_, Refusal>((
+                    found.into_value(),
+                    deployment.ok_or_else(missing_deployment)?,
+                ))
+            })
+            .await?;
+        Ok(self.hold(found.map(Arc::new), Arc::new(deployment)))
+    }
+
+    fn hold(
+        &self,
+        organization: Option<Arc<OrganizationSnapshot>>,
+        deployment: Arc<DeploymentSnapshot>,
+    ) -> Held {
+        Held {
+            organization,
+            deployment,
+            // After the snapshots are there: waiting for them must not let an end be overlooked.
+            now: self.inner.clock.now(),
+        }
+    }
+
+    /// What `at_least` demands of each of the two streams.
+    fn floor(
+        &self,
+        organization: OrganizationId,
+        at_least: Option<Revision>,
+    ) -> Result<Floor, Refusal> {
+        let Some(Revision { stream, number }) = at_least else {
+            return Ok(Floor::default());
+        };
+        let mut floor = Floor::default();
+        if stream == organization.raw() {
+            floor.organization = number;
+        } else if stream == self.deployment.id().raw() {
+            floor.deployment = number;
+        } else {
+            return Err(Refusal::field(
+                ErrorCode::InvalidRequest,
+                "at_least",
+                "must be a revision of the organization that is asked about, or of its deployment",
+            ));
+        }
+        Ok(floor)
+    }
+
+    /// Refuses an answer that is older than what was demanded: the database itself is.
+    fn reached(
+        &self,
+        held: &Held,
+        organization: OrganizationId,
+        floor: Floor,
+    ) -> Result<(), Refusal> {
+        let refuse = |stream, number| {
+            let current = Revision { stream, number };
+            Err(Refusal::new(
+                ErrorCode::RevisionNotReached,
+                format!("the current revision is `{current}`; it has not come to the one in `at_least`"),
+            ))
+        };
+        if held.deployment.revision() < floor.deployment {
+            return refuse(self.deployment.id().raw(), held.deployment.revision());
+        }
+        match &held.organization {
+            Some(found) if found.revision() < floor.organization => {
+                refuse(organization.raw(), found.revision())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Held {
+    fn checked(&self, user: UserId, demand: &Demand<'_>) -> Checked {
+        Checked {
+            decision: self.check(user, demand),
+            revision: self.revision(),
+        }
+    }
+}
+
+fn missing_deployment() -> Refusal {
+    Refusal::internal("the deployment of a valid key is missing")
+}

@@ -1,0 +1,233 @@
+//! The snapshots of this process: what is cached, how it is loaded, and how it hears of changes.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use guildhall_access::{
+    DeploymentChange, DeploymentSnapshot, OrganizationChange, OrganizationSnapshot,
+};
+use guildhall_db::{BatchHook, Database, DbError, Tx};
+use guildhall_types::ids::{DeploymentId, OrganizationId};
+
+use super::cache::{Cache, CacheStats, Key, Landed, Offer, Step, Ticket, Value};
+use super::load::{self, Read};
+use super::news::{Effect, News};
+use crate::paging::Effort;
+use crate::refusal::Refusal;
+
+/// An organization is found with its deployment only.
+pub(crate) type OrganizationKey = (DeploymentId, OrganizationId);
+
+impl Value for OrganizationSnapshot {
+    type Change = OrganizationChange;
+
+    fn revision(&self) -> i64 {
+        self.revision()
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes()
+    }
+
+    fn apply(&self, revision: i64, change: &OrganizationChange) -> Option<Self> {
+        self.apply(revision, change).ok()
+    }
+}
+
+impl Value for DeploymentSnapshot {
+    type Change = DeploymentChange;
+
+    fn revision(&self) -> i64 {
+        self.revision()
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes()
+    }
+
+    fn apply(&self, revision: i64, change: &DeploymentChange) -> Option<Self> {
+        self.apply(revision, change).ok()
+    }
+}
+
+/// A value that is loaded from the database.
+pub(crate) trait Loadable<K>: Value {
+    /// Reads it, in one transaction.
+    fn read(sql: &Tx<'_>, key: K, effort: Effort) -> Result<Read<Self>, Refusal>;
+}
+
+impl Loadable<OrganizationKey> for OrganizationSnapshot {
+    fn read(sql: &Tx<'_>, key: OrganizationKey, effort: Effort) -> Result<Read<Self>, Refusal> {
+        load::organization(sql, key, effort)
+    }
+}
+
+impl Loadable<DeploymentId> for DeploymentSnapshot {
+    fn read(sql: &Tx<'_>, key: DeploymentId, effort: Effort) -> Result<Read<Self>, Refusal> {
+        load::deployment(sql, key, effort)
+    }
+}
+
+/// What is cached.
+#[derive(Debug)]
+pub(crate) struct Snapshots {
+    pub(crate) organizations: Arc<Cache<OrganizationKey, OrganizationSnapshot>>,
+    /// There are few, and each check needs one: they are never evicted.
+    pub(crate) deployments: Arc<Cache<DeploymentId, DeploymentSnapshot>>,
+}
+
+impl Snapshots {
+    /// Snapshots of organizations take up to about `bytes_max`.
+    pub(crate) fn new(bytes_max: usize) -> Arc<Self> {
+        Arc::new(Self {
+            organizations: Cache::new(bytes_max),
+            deployments: Cache::new(usize::MAX),
+        })
+    }
+
+    /// Folds what was committed into the snapshots of it, before anybody hears that it was.
+    pub(crate) fn publish(&self, news: &[News]) {
+        let publish = AssertUnwindSafe(|| news.iter().for_each(|news| self.publish_one(news)));
+        if catch_unwind(publish).is_err() {
+            tracing::error!("a change could not be folded: every snapshot is dropped");
+            self.invalidate();
+        }
+    }
+
+    fn publish_one(&self, news: &News) {
+        if news.is_of_deployment() {
+            let change = || folded(news, news.of_deployment());
+            self.deployments
+                .publish(&news.deployment, news.revision, change);
+            return;
+        }
+        let Ok(organization) = news.organization() else {
+            return;
+        };
+        let key = (news.deployment, organization);
+        if news.ends() {
+            self.organizations.publish_end(&key);
+        } else {
+            let change = || folded(news, news.of_organization());
+            self.organizations.publish(&key, news.revision, change);
+        }
+    }
+
+    /// Drops everything: somebody else wrote to the database.
+    pub(crate) fn invalidate(&self) {
+        self.organizations.invalidate();
+        self.deployments.invalidate();
+    }
+
+    /// Numbers for the metrics.
+    pub(crate) fn stats(&self) -> CacheStats {
+        self.organizations.stats()
+    }
+
+    /// What makes the cache notice the commits of other processes.
+    pub(crate) fn hook(self: &Arc<Self>) -> Box<dyn BatchHook> {
+        Box::new(Others {
+            snapshots: Arc::clone(self),
+            seen: None,
+        })
+    }
+}
+
+/// The change that an entry of the ledger is; `None` makes the cache read anew.
+fn folded<C>(news: &News, effect: Result<Effect<C>, Refusal>) -> Option<Arc<C>> {
+    match effect {
+        Ok(Effect::Changes(change)) => Some(Arc::new(change)),
+        Ok(Effect::Begins | Effect::Ends) => None,
+        Err(refusal) => {
+            let (stream, revision) = (news.stream, news.revision);
+            tracing::error!(?refusal, stream, revision, "an entry of the ledger cannot be folded");
+            None
+        }
+    }
+}
+
+/// Looks for the commits of other processes, before each group and while the writer has nothing to do.
+struct Others {
+    snapshots: Arc<Snapshots>,
+    /// Unknown at the start: whoever wrote before the first look is noticed with it.
+    seen: Option<i64>,
+}
+
+impl BatchHook for Others {
+    fn before(&mut self, tx: &Tx<'_>) -> Result<(), DbError> {
+        self.look(tx)
+    }
+
+    fn after(&mut self, _: bool) {}
+
+    fn look(&mut self, tx: &Tx<'_>) -> Result<(), DbError> {
+        let version = tx.others_version()?;
+        if self.seen.replace(version) != Some(version) {
+            self.snapshots.invalidate();
+        }
+        Ok(())
+    }
+}
+
+/// The value of `key`, loaded if it is not there at `at_least` or later. What is answered may be older than that: then
+/// the database is.
+pub(crate) async fn fetch<K: Key, V: Loadable<K>>(
+    db: &Database,
+    cache: &Arc<Cache<K, V>>,
+    key: K,
+    at_least: i64,
+) -> Result<Option<Arc<V>>, Refusal> {
+    loop {
+        match cache.join(key, at_least) {
+            Step::Ready(value) => return Ok(Some(value)),
+            Step::Load(ticket) => return load(db, ticket).await,
+            Step::Wait(landing) => match landing.wait().await {
+                Landed::Value(value) if value.revision() >= at_least => return Ok(Some(value)),
+                Landed::Absent => return Ok(None),
+                Landed::Failed(Some(code)) => return Err(Refusal::plain(code)),
+                Landed::Failed(None) => {
+                    return Err(Refusal::internal("the load that this waited for failed"));
+                }
+                // It began to read before this was asked, or its loader went away.
+                Landed::Value(_) | Landed::Abandoned => {}
+            },
+        }
+    }
+}
+
+/// A small value is read at once, on the calling thread; a large one where it delays nobody.
+async fn load<K: Key, V: Loadable<K>>(
+    db: &Database,
+    mut ticket: Ticket<K, V>,
+) -> Result<Option<Arc<V>>, Refusal> {
+    loop {
+        let read = db.point(|sql| V::read(sql, ticket.key(), Effort::Short));
+        let offer = match read {
+            Ok(Read::Long) => {
+                db.list(move |sql| {
+                    let read = V::read(sql, ticket.key(), Effort::Long);
+                    offer(ticket, read)
+                })
+                .await
+            }
+            read => offer(ticket, read),
+        };
+        match offer? {
+            Offer::Done(value) => return Ok(value),
+            Offer::Again(again) => ticket = again,
+        }
+    }
+}
+
+fn offer<K: Key, V: Value>(
+    ticket: Ticket<K, V>,
+    read: Result<Read<V>, Refusal>,
+) -> Result<Offer<K, V>, Refusal> {
+    match read {
+        Ok(read) => Ok(ticket.offer(read.into_value())),
+        Err(refusal) => {
+            ticket.fail(refusal.code());
+            Err(refusal)
+        }
+    }
+}

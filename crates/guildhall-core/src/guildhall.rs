@@ -27,6 +27,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "access",
         text: include_str!("../schema/0002_access.sql"),
     },
+    Migration {
+        number: 3,
+        name: "snapshots",
+        text: include_str!("../schema/0003_snapshots.sql"),
+    },
 ];
 
 /// The name of the database file in the data directory.

@@ -31,7 +31,8 @@ pub mod users;
 pub mod verify;
 
 pub use crate::guildhall::{
-    ACCESS_CACHE_BYTES, Answer, ChangeRequest, DATABASE_FILE, Guildhall, MIGRATIONS, Settings, Written,
+    ACCESS_CACHE_BYTES, Answer, ChangeRequest, DATABASE_FILE, Guildhall, MIGRATIONS, Settings,
+    Written,
 };
 pub use crate::ids::Slot;
 pub use crate::paging::{Effort, Order, PageLimits, PageRequest};

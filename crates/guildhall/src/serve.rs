@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use guildhall_core::access::CacheStats;
 use guildhall_core::ambient::{Rng, SystemRng};
 use guildhall_core::deployments::{self, DEFAULT_DEPLOYMENT};
-use guildhall_core::access::CacheStats;
 use guildhall_core::{DatabaseStats, Guildhall};
 use guildhall_http::app::App;
 use guildhall_http::keys::Keys;

@@ -3,25 +3,31 @@
 use guildhall_access::{
     Assignment, DeploymentSnapshot, Membership, OrganizationBuilder, OrganizationSnapshot, Role,
 };
-use guildhall_db::{Row, Tx, statements};
-use guildhall_types::ids::{DeploymentId, MemberId, OrganizationId, RoleId, UserId};
+use guildhall_db::{Param, Row, Tx, statements};
+use guildhall_types::Timestamp;
+use guildhall_types::ids::{DeploymentId, MemberId, OrganizationId, UserId};
 
 use crate::paging::Effort;
 use crate::refusal::Refusal;
 use crate::roles::DEPLOYMENT_SCOPE;
 
 statements! {
-    ORGANIZATION = "SELECT revision, member_count FROM organizations WHERE deployment_id = ?1 AND id = ?2";
+    ORGANIZATION = "SELECT revision, suspended_at, member_count FROM organizations
+        WHERE deployment_id = ?1 AND id = ?2";
     ROLES = "SELECT id, name, permissions FROM organization_roles
         WHERE deployment_id = ?1 AND scope = ?2 ORDER BY id";
     // An index has all of it, in this order: no row of a member is touched, whatever its metadata is.
     MEMBERS = "SELECT user_id, id FROM organization_members
         WHERE deployment_id = ?1 AND organization_id = ?2 ORDER BY user_id";
-    ASSIGNMENTS = "SELECT member_id, role_id FROM organization_member_roles
+    // The few that are suspended or end, in the same order, by an index of their own.
+    LIMITED_MEMBERS = "SELECT user_id, suspended_at, expires_at FROM organization_members
+        WHERE deployment_id = ?1 AND organization_id = ?2 AND (suspended_at IS NOT NULL OR expires_at IS NOT NULL)
+        ORDER BY user_id";
+    ASSIGNMENTS = "SELECT role_id, expires_at, member_id FROM organization_member_roles
         WHERE deployment_id = ?1 AND organization_id = ?2 ORDER BY member_id";
-    MEMBER = "SELECT id FROM organization_members
+    MEMBER = "SELECT id, suspended_at, expires_at FROM organization_members
         WHERE deployment_id = ?1 AND organization_id = ?2 AND user_id = ?3";
-    ASSIGNMENTS_OF_MEMBER = "SELECT role_id FROM organization_member_roles
+    ASSIGNMENTS_OF_MEMBER = "SELECT role_id, expires_at FROM organization_member_roles
         WHERE deployment_id = ?1 AND organization_id = ?2 AND member_id = ?3";
     DEPLOYMENT = "SELECT revision FROM deployments WHERE id = ?1";
     DISABLED_USERS = "SELECT id FROM users WHERE deployment_id = ?1 AND disabled ORDER BY id LIMIT ?2";
@@ -66,19 +72,25 @@ pub(crate) fn organization(
     }
     let mut assignments: Vec<(MemberId, Assignment)> = Vec::new();
     sql.each(&ASSIGNMENTS, &[&deployment, &id], |row| {
-        assignments.push((row.get(0)?, assignment(row, 1)?));
+        assignments.push((row.get(2)?, assignment(row)?));
         Ok::<_, Refusal>(())
     })?;
+    let limits = sql.rows(&LIMITED_MEMBERS, &[&deployment, &id], |row| {
+        Ok::<_, Refusal>((row.get::<UserId>(0)?, limit(row)?))
+    })?;
+    let mut limits = limits.into_iter().peekable();
     sql.each(&MEMBERS, &[&deployment, &id], |row| {
-        let member_id: MemberId = row.get(1)?;
+        let (user_id, member_id): (UserId, MemberId) = (row.get(0)?, row.get(1)?);
         let begin = assignments.partition_point(|(member, _)| *member < member_id);
         let own = assignments.get(begin..).unwrap_or_default();
         let own = own.iter().take_while(|(member, _)| *member == member_id);
+        let limit = limits.next_if(|(user, _)| *user == user_id);
+        let (suspended, expires_at) = limit.map_or((false, None), |(_, limit)| limit);
         builder.member(Membership {
             member_id,
-            user_id: row.get(0)?,
-            suspended: false,
-            expires_at: None,
+            user_id,
+            suspended,
+            expires_at,
             roles: own.map(|(_, assignment)| *assignment).collect(),
         });
         Ok::<_, Refusal>(())
@@ -97,20 +109,16 @@ pub(crate) fn organization_of_user(
         return Ok(None);
     };
     let member = sql.one(&MEMBER, &[&deployment, &id, &user_id], |row| {
-        Ok::<_, Refusal>(row.get::<MemberId>(0)?)
+        Ok::<_, Refusal>((row.get::<MemberId>(0)?, limit(row)?))
     })?;
-    if let Some(member_id) = member {
-        let roles = sql.rows(
-            &ASSIGNMENTS_OF_MEMBER,
-            &[&deployment, &id, &member_id],
-            |row| assignment(row, 0),
-        )?;
+    if let Some((member_id, (suspended, expires_at))) = member {
+        let member: [&dyn Param; 3] = [&deployment, &id, &member_id];
         builder.member(Membership {
             member_id,
             user_id,
-            suspended: false,
-            expires_at: None,
-            roles,
+            suspended,
+            expires_at,
+            roles: sql.rows(&ASSIGNMENTS_OF_MEMBER, &member, assignment)?,
         });
     }
     Ok(Some(builder.finish()))
@@ -174,8 +182,9 @@ fn begin(
     id: OrganizationId,
 ) -> Result<Option<(OrganizationBuilder, i64)>, Refusal> {
     let found = sql.one(&ORGANIZATION, &[&deployment, &id], |row| {
-        let builder = OrganizationSnapshot::builder(id, row.get(0)?);
-        Ok::<_, Refusal>((builder, row.get(1)?))
+        let mut builder = OrganizationSnapshot::builder(id, row.get(0)?);
+        builder.suspended(row.get::<Option<Timestamp>>(1)?.is_some());
+        Ok::<_, Refusal>((builder, row.get(2)?))
     })?;
     let Some((mut builder, member_count)) = found else {
         return Ok(None);
@@ -204,10 +213,15 @@ fn deployment_revision(sql: &Tx<'_>, id: DeploymentId) -> Result<Option<i64>, Re
     sql.one(&DEPLOYMENT, &[&id], |row| Ok(row.get(0)?))
 }
 
-/// Reads an assignment, from the column at `first` on.
-fn assignment(row: &Row<'_>, first: usize) -> Result<Assignment, Refusal> {
+/// Reads an assignment from the first two columns.
+fn assignment(row: &Row<'_>) -> Result<Assignment, Refusal> {
     Ok(Assignment {
-        role_id: row.get::<RoleId>(first)?,
-        expires_at: None,
+        role_id: row.get(0)?,
+        expires_at: row.get(1)?,
     })
+}
+
+/// Whether a member is suspended, and when the membership ends, from the second and third column.
+fn limit(row: &Row<'_>) -> Result<(bool, Option<Timestamp>), Refusal> {
+    Ok((row.get::<Option<Timestamp>>(1)?.is_some(), row.get(2)?))
 }

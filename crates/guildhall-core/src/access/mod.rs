@@ -15,8 +15,11 @@ pub(crate) mod snapshots;
 use std::sync::Arc;
 
 pub use cache::CacheStats;
-use guildhall_access::{Decision, Demand, DeploymentSnapshot, Moment, OrganizationSnapshot, Reason};
+use guildhall_access::{
+    Decision, Demand, DeploymentSnapshot, Moment, OrganizationSnapshot, Reason,
+};
 use guildhall_db::Stmt;
+use guildhall_types::access::Consistency;
 use guildhall_types::ids::{OrganizationId, UserId};
 use guildhall_types::{ErrorCode, Revision, Timestamp};
 
@@ -35,16 +38,6 @@ pub(crate) fn statements() -> Vec<&'static Stmt> {
 pub struct Access {
     inner: Arc<Inner>,
     deployment: Deployment,
-}
-
-/// Where an answer comes from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Consistency {
-    /// From the snapshots of this process, which know every change that it acknowledged.
-    #[default]
-    Cached,
-    /// From the database, as it is now.
-    Full,
 }
 
 /// How fresh an answer must be.
@@ -221,11 +214,7 @@ impl Access {
     }
 
     /// The moment straight from the database, as far as `user` goes.
-    fn read_for_user(
-        &self,
-        organization: OrganizationId,
-        user: UserId,
-    ) -> Result<Held, Refusal> {
+    fn read_for_user(&self, organization: OrganizationId, user: UserId) -> Result<Held, Refusal> {
         let id = self.deployment.id();
         let (found, deployment) = self.inner.db.point(|sql| {
             let found = load::organization_of_user(sql, (id, organization), user)?;
@@ -301,7 +290,9 @@ impl Access {
             let current = Revision { stream, number };
             Err(Refusal::new(
                 ErrorCode::RevisionNotReached,
-                format!("the current revision is `{current}`; it has not come to the one in `at_least`"),
+                format!(
+                    "the current revision is `{current}`; it has not come to the one in `at_least`"
+                ),
             ))
         };
         if held.deployment.revision() < floor.deployment {

@@ -108,13 +108,19 @@ impl News {
         let change = match self.action {
             Action::OrganizationCreated => return Ok(Effect::Begins),
             Action::OrganizationDeleted => return Ok(Effect::Ends),
-            Action::OrganizationUpdated => {
+            Action::OrganizationUpdated
+            | Action::OrganizationSuspended
+            | Action::OrganizationReactivated => {
                 let part: OrganizationPart = self.now()?;
                 OrganizationChange::Suspended(part.suspended_at.is_some())
             }
             Action::MemberAdded
             | Action::MemberUpdated
             | Action::MemberRolesUpdated
+            | Action::MemberRolesExpired
+            | Action::MemberSuspended
+            | Action::MemberReactivated
+            | Action::MemberExpired
             | Action::MemberRemoved => self.member()?,
             Action::RoleCreated | Action::RoleUpdated | Action::RoleDeleted => {
                 let role = RoleId::new(self.entity).map_err(Refusal::internal)?;
@@ -147,10 +153,16 @@ impl News {
             Action::UserCreated | Action::UserUpdated | Action::UserDeleted => self.user()?,
             Action::OrganizationCreated
             | Action::OrganizationUpdated
+            | Action::OrganizationSuspended
+            | Action::OrganizationReactivated
             | Action::OrganizationDeleted
             | Action::MemberAdded
             | Action::MemberUpdated
             | Action::MemberRolesUpdated
+            | Action::MemberRolesExpired
+            | Action::MemberSuspended
+            | Action::MemberReactivated
+            | Action::MemberExpired
             | Action::MemberRemoved
             | Action::RoleCreated
             | Action::RoleUpdated
@@ -204,11 +216,15 @@ impl News {
     }
 
     fn now<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Refusal> {
-        Ok(serde_json::from_str(self.after.as_deref().unwrap_or_default())?)
+        Ok(serde_json::from_str(
+            self.after.as_deref().unwrap_or_default(),
+        )?)
     }
 
     fn then<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Refusal> {
-        Ok(serde_json::from_str(self.before.as_deref().unwrap_or_default())?)
+        Ok(serde_json::from_str(
+            self.before.as_deref().unwrap_or_default(),
+        )?)
     }
 
     /// An entry in a stream that it does not belong to.

@@ -140,7 +140,12 @@ fn folded<C>(news: &News, effect: Result<Effect<C>, Refusal>) -> Option<Arc<C>> 
         Ok(Effect::Begins | Effect::Ends) => None,
         Err(refusal) => {
             let (stream, revision) = (news.stream, news.revision);
-            tracing::error!(?refusal, stream, revision, "an entry of the ledger cannot be folded");
+            tracing::error!(
+                ?refusal,
+                stream,
+                revision,
+                "an entry of the ledger cannot be folded"
+            );
             None
         }
     }

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use guildhall_access::{Demand, Reason};
-use guildhall_core::access::{Checked, Consistency, Freshness, Held};
+use guildhall_core::access::{Checked, Freshness, Held};
 use guildhall_core::ambient::SystemRng;
 use guildhall_core::members;
 use guildhall_core::organizations;
 use guildhall_core::roles::{self, UpdateRole};
 use guildhall_core::users::{self, UpdateUser, UserForm};
 use guildhall_core::{DATABASE_FILE, Guildhall, Refusal, Revision, Settings, Slot};
+use guildhall_types::access::Consistency;
 use guildhall_types::ids::{OrganizationId, RoleId, UserId};
+use guildhall_types::members::AssignRole;
 use guildhall_types::{ErrorCode, IfMatch};
 
 use crate::world::World;
@@ -98,9 +100,15 @@ async fn every_change_is_known_at_once() {
         .change(move |tx| members::unassign_role(tx, organization, member, role, &IfMatch::Any))
         .await
         .unwrap();
-    assert_eq!(world.ask(organization, user).await, Reason::MissingPermission);
+    assert_eq!(
+        world.ask(organization, user).await,
+        Reason::MissingPermission
+    );
     world
-        .change(move |tx| members::assign_role(tx, organization, member, role, &IfMatch::Any))
+        .change(move |tx| {
+            let command = AssignRole::default();
+            members::assign_role(tx, organization, member, role, command, &IfMatch::Any)
+        })
         .await
         .unwrap();
     assert_eq!(world.ask(organization, user).await, Reason::Granted);
@@ -108,7 +116,10 @@ async fn every_change_is_known_at_once() {
         .change(move |tx| roles::delete(tx, organization, role, &IfMatch::Any))
         .await
         .unwrap();
-    assert_eq!(world.ask(organization, user).await, Reason::MissingPermission);
+    assert_eq!(
+        world.ask(organization, user).await,
+        Reason::MissingPermission
+    );
     world
         .change(move |tx| members::remove(tx, organization, member, &IfMatch::Any))
         .await
@@ -118,7 +129,10 @@ async fn every_change_is_known_at_once() {
         .change(move |tx| organizations::delete(tx, organization, &IfMatch::Any))
         .await
         .unwrap();
-    assert_eq!(world.ask(organization, user).await, Reason::OrganizationNotFound);
+    assert_eq!(
+        world.ask(organization, user).await,
+        Reason::OrganizationNotFound
+    );
     // Once at the start, and once more to find nothing.
     assert_eq!(world.loads(), 2);
 }
@@ -320,7 +334,10 @@ async fn the_server_s_own_commits_and_checkpoints_drop_nothing() {
     let user = world.user("Ava").await.id;
     let organization = world.organization("Acme").await.id;
     world.member(organization, user, &[]).await.unwrap();
-    assert_eq!(world.ask(organization, user).await, Reason::MissingPermission);
+    assert_eq!(
+        world.ask(organization, user).await,
+        Reason::MissingPermission
+    );
     // Some ten megabytes of log: the checkpointer moves it back meanwhile.
     let form = || UserForm {
         first_name: Some("Bob".to_owned()),
@@ -337,7 +354,10 @@ async fn the_server_s_own_commits_and_checkpoints_drop_nothing() {
     tokio::time::sleep(Duration::from_millis(700)).await;
     let loads = world.loads();
     world.user("Bob").await;
-    assert_eq!(world.ask(organization, user).await, Reason::MissingPermission);
+    assert_eq!(
+        world.ask(organization, user).await,
+        Reason::MissingPermission
+    );
     assert_eq!(world.loads(), loads);
 }
 
@@ -397,7 +417,12 @@ async fn folding_every_change_gives_what_the_tables_say() {
             3 if !users.is_empty() && !roles.is_empty() => {
                 let user = users[dice(users.len())];
                 let held = world.moment(organization, FULL).await;
-                let member = held.moment().unwrap().organization.membership(user).unwrap();
+                let member = held
+                    .moment()
+                    .unwrap()
+                    .organization
+                    .membership(user)
+                    .unwrap();
                 let request = guildhall_types::members::UpdateMember {
                     role_ids: Some(vec![roles[dice(roles.len())], roles[dice(roles.len())]]),
                     ..guildhall_types::members::UpdateMember::default()

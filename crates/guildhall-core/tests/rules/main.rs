@@ -1,8 +1,9 @@
 //! The rules, called as the doors call them, on a real database.
 
 #[cfg(test)]
-mod expiry;
 mod access;
+#[cfg(test)]
+mod expiry;
 #[cfg(test)]
 mod members;
 #[cfg(test)]

@@ -12,7 +12,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Starts the thread that asks; it ends when `ask` tells that nobody is there to be asked.
 pub(crate) fn start(ask: impl Fn() -> bool + Send + 'static) -> Result<Rounds, DbError> {
-    Rounds::start("lookout", LOOK_EVERY, move |pause| {
-        while pause.next() && ask() {}
-    })
+    Rounds::start(
+        "lookout",
+        LOOK_EVERY,
+        move |pause| {
+            while pause.next() && ask() {}
+        },
+    )
 }

@@ -102,7 +102,6 @@ impl SqliteTx<'_> {
     ) -> Result<(), E> {
         let mut prepared = self.prepare(statement, params)?;
         let mut rows = prepared.raw_query();
-        let statement = statement.name();
         while let Some(inner) = rows.next().map_err(DbError::from)? {
             visit(&Row { inner, statement })?;
         }

@@ -56,6 +56,7 @@ fn flags_win_over_variables_and_variables_over_the_file() {
     flags.listen = Some("127.0.0.1:1".parse().unwrap());
     let variables = [
         ("GUILDHALL_LISTEN", "127.0.0.1:2"),
+        ("GUILDHALL_ACCESS_CACHE", "1048576"),
         ("GUILDHALL_IN_FLIGHT_MAX", "2"),
         ("GUILDHALL_LOG", ""),
     ];
@@ -68,7 +69,7 @@ fn flags_win_over_variables_and_variables_over_the_file() {
 #[test]
 fn every_setting_is_a_variable_and_a_key() {
     let file = "listen = '[::1]:1'\npublic_url = 'https://a.example'\ntls_cert = 'c.pem'\ntls_key = '/k.pem'\n\
-        key_rate_limit = 1\nin_flight_max = 2\nconnections_max = 3\nlog_format = 'json'\nlog = 'debug'\n";
+        key_rate_limit = 1\naccess_cache = '1MiB'\nin_flight_max = 2\nconnections_max = 3\nlog_format = 'json'\nlog = 'debug'\n";
     let directory = data_dir(file);
     let from_file = layered(in_directory(directory.path()), &[]).unwrap();
     let certificate = directory.path().join("c.pem");
@@ -80,6 +81,7 @@ fn every_setting_is_a_variable_and_a_key() {
         ("GUILDHALL_TLS_CERT", certificate),
         ("GUILDHALL_TLS_KEY", "/k.pem"),
         ("GUILDHALL_KEY_RATE_LIMIT", "1"),
+        ("GUILDHALL_ACCESS_CACHE", "1048576"),
         ("GUILDHALL_IN_FLIGHT_MAX", "2"),
         ("GUILDHALL_CONNECTIONS_MAX", "3"),
         ("GUILDHALL_LOG_FORMAT", "json"),

@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use guildhall_types::ErrorCode;
 use papaya::HashMap;
 
-pub(crate) use slot::{Key, Landed, Landing, Value};
 use slot::{Begin, Eviction, Settled, Slot, catch_up};
+pub(crate) use slot::{Key, Landed, Landing, Value};
 
 /// What a slot takes beside the slot itself: the counters of its `Arc`, its entry in the map with the entry's own
 /// allocation, at a map that is half full, and its place in the clock.
@@ -292,7 +292,10 @@ impl<K: Key, V: Value> Ticket<K, V> {
                 Settled::Kept { value, fresh } => {
                     self.done = true;
                     if fresh {
-                        self.cache.lock_clock().slots.push_back(Arc::clone(&self.slot));
+                        self.cache
+                            .lock_clock()
+                            .slots
+                            .push_back(Arc::clone(&self.slot));
                     }
                     self.cache.make_room();
                     return Offer::Done(Some(value));

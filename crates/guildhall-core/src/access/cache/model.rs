@@ -137,7 +137,11 @@ fn judge(world: &World, need: Need, value: Option<&Sum>) {
         Some(value) => {
             assert!(!need.ended, "an answer about what is gone");
             assert!(value.revision >= need.revision, "stale");
-            assert_eq!(value.total, Sum::at(value.revision).unwrap().total, "folded wrongly");
+            assert_eq!(
+                value.total,
+                Sum::at(value.revision).unwrap().total,
+                "folded wrongly"
+            );
         }
         None => assert!(
             need.revision == 0 || need.ended || world.ended,
@@ -373,7 +377,10 @@ fn run(actors: &[Actor], flaw: Flaw, begun: i64, choose: &mut dyn FnMut(usize) -
         *place = Some(actor.step(&mut world, place.take().unwrap()).unwrap());
     }
     for (actor, place) in places {
-        assert!(matches!(place, Some(At::Over)), "{actor:?} waits for ever at {place:?}");
+        assert!(
+            matches!(place, Some(At::Over)),
+            "{actor:?} waits for ever at {place:?}"
+        );
     }
     // Whatever happened, the next question is answered as it must be.
     let mut place = At::Start;
@@ -403,7 +410,10 @@ fn every_schedule(actors: &[Actor], flaw: Flaw, begun: i64) -> u64 {
             path[depth - 1].0
         });
         count += 1;
-        while path.last().is_some_and(|(taken, choices)| taken + 1 == *choices) {
+        while path
+            .last()
+            .is_some_and(|(taken, choices)| taken + 1 == *choices)
+        {
             path.pop();
         }
         match path.last_mut() {
@@ -455,7 +465,17 @@ fn a_cache_with_a_flaw_is_found_out() {
 fn a_crowd_of_all_kinds_finds_nothing_stale() {
     const DEEDS: &[Deed] = &[Change, Change, Change, End];
     let actors = [
-        Check, Check, Check, Check, Check, Check, Evict, Evict, Foreign, Foreign, Write(DEEDS),
+        Check,
+        Check,
+        Check,
+        Check,
+        Check,
+        Check,
+        Evict,
+        Evict,
+        Foreign,
+        Foreign,
+        Write(DEEDS),
     ];
     let mut seed: u64 = 0x9e37_79b9_7f4a_7c15;
     for round in 0..20_000 {

@@ -68,7 +68,14 @@ fn a_value_that_grows_makes_room_for_itself() {
     let stats = cache.stats();
     assert!(stats.bytes <= 100_000, "{stats:?}");
     // One that does not fit at all is served, and not kept.
-    load(&cache, 100, Block { revision: 1, bytes: 200_000 });
+    load(
+        &cache,
+        100,
+        Block {
+            revision: 1,
+            bytes: 200_000,
+        },
+    );
     assert_eq!((cache.stats().entries, cache.stats().bytes), (0, 0));
 }
 
@@ -201,6 +208,9 @@ fn threads_find_nothing_stale() {
         over.store(true, Ordering::SeqCst);
     });
     let stats = cache.stats();
-    assert!(checks.load(Ordering::SeqCst) > 40_000 && stats.evictions > 100, "{stats:?}");
+    assert!(
+        checks.load(Ordering::SeqCst) > 40_000 && stats.evictions > 100,
+        "{stats:?}"
+    );
     assert!(stats.bytes <= 4 * 1_200, "{stats:?}");
 }

@@ -5,15 +5,17 @@ use std::time::Duration;
 use guildhall_access::{Demand, Reason};
 use guildhall_core::access::{Checked, Freshness, Held};
 use guildhall_core::ambient::SystemRng;
-use guildhall_core::members;
-use guildhall_core::organizations;
+use guildhall_core::members::{self, UpdateMember};
+use guildhall_core::organizations::{self, OrganizationForm, UpdateOrganization};
 use guildhall_core::roles::{self, UpdateRole};
 use guildhall_core::users::{self, UpdateUser, UserForm};
-use guildhall_core::{DATABASE_FILE, Guildhall, Refusal, Revision, Settings, Slot};
+use guildhall_core::{
+    DATABASE_FILE, Guildhall, Recorded, Refusal, Revision, Settings, Slot, WriteTx, sweep,
+};
 use guildhall_types::access::Consistency;
-use guildhall_types::ids::{OrganizationId, RoleId, UserId};
-use guildhall_types::members::AssignRole;
-use guildhall_types::{ErrorCode, IfMatch};
+use guildhall_types::ids::{MemberId, OrganizationId, RoleId, UserId};
+use guildhall_types::members::{self as wire, AssignRole};
+use guildhall_types::{ErrorCode, IfMatch, Patch};
 
 use crate::world::World;
 
@@ -54,87 +56,154 @@ impl World {
     }
 }
 
-#[tokio::test]
-async fn every_change_is_known_at_once() {
-    let world = World::new().await;
-    let user = world.user("Ava").await.id;
-    let organization = world.organization("Acme").await.id;
-    assert_eq!(world.ask(organization, user).await, Reason::NotAMember);
+/// An organization with one member, who may read, and a first question that was answered.
+struct Acme {
+    world: World,
+    id: OrganizationId,
+    user: UserId,
+    role: RoleId,
+    member: MemberId,
+}
 
-    let role = world.role(organization, "Reader").await.unwrap().id;
-    let member = world.member(organization, user, &[role]).await.unwrap().id;
-    assert_eq!(world.ask(organization, user).await, Reason::Granted);
+impl Acme {
+    async fn new() -> Self {
+        let world = World::new().await;
+        let user = world.user("Ava").await.id;
+        let id = world.organization("Acme").await.id;
+        assert_eq!(world.ask(id, user).await, Reason::NotAMember);
+        let role = world.role(id, "Reader").await.unwrap().id;
+        let member = world.member(id, user, &[role]).await.unwrap().id;
+        let acme = Self {
+            world,
+            id,
+            user,
+            role,
+            member,
+        };
+        acme.says(Reason::Granted).await;
+        acme
+    }
 
-    let permissions = |permissions: &[&str]| {
+    async fn says(&self, reason: Reason) {
+        assert_eq!(self.world.ask(self.id, self.user).await, reason);
+        // Folded, not read again.
+        assert_eq!(self.world.loads(), 1);
+    }
+
+    async fn after<T: serde::Serialize + Send + 'static>(
+        &self,
+        command: impl Fn(&WriteTx<'_>) -> Result<Recorded<T>, Refusal> + Send + 'static,
+        reason: Reason,
+    ) {
+        self.world.change(command).await.unwrap();
+        self.says(reason).await;
+    }
+
+    async fn permissions(&self, permission: &str, reason: Reason) {
         let request = guildhall_types::roles::UpdateRole {
             name: None,
-            permissions: Some(permissions.iter().map(|&text| text.to_owned()).collect()),
+            permissions: Some(vec![permission.to_owned()]),
         };
-        UpdateRole::check(&request).unwrap()
-    };
-    for (held, reason) in [
-        (permissions(&["invoices:write"]), Reason::MissingPermission),
-        (permissions(&["invoices:*"]), Reason::Granted),
-    ] {
-        world
-            .change(move |tx| roles::update(tx, organization, role, &IfMatch::Any, &held))
-            .await
-            .unwrap();
-        assert_eq!(world.ask(organization, user).await, reason);
+        let (id, role, command) = (self.id, self.role, UpdateRole::check(&request).unwrap());
+        let update = move |tx: &WriteTx<'_>| roles::update(tx, id, role, &IfMatch::Any, &command);
+        self.after(update, reason).await;
     }
 
-    for (disabled, reason) in [("true", Reason::UserDisabled), ("false", Reason::Granted)] {
+    async fn disabled(&self, disabled: bool, reason: Reason) {
         let form = UserForm {
-            disabled: Some(disabled.to_owned()),
+            disabled: Some(disabled.to_string()),
             ..UserForm::default()
         };
-        let command = UpdateUser::check(form).unwrap();
-        world
-            .change(move |tx| users::update(tx, user, &IfMatch::Any, &command))
-            .await
-            .unwrap();
-        assert_eq!(world.ask(organization, user).await, reason);
+        let (user, command) = (self.user, UpdateUser::check(form).unwrap());
+        let update = move |tx: &WriteTx<'_>| users::update(tx, user, &IfMatch::Any, &command);
+        self.after(update, reason).await;
     }
 
-    world
-        .change(move |tx| members::unassign_role(tx, organization, member, role, &IfMatch::Any))
+    async fn suspended(&self, suspended: bool, reason: Reason) {
+        let form = OrganizationForm {
+            suspended: Some(suspended.to_string()),
+            ..OrganizationForm::default()
+        };
+        let (id, command) = (self.id, UpdateOrganization::check(form).unwrap());
+        let update = move |tx: &WriteTx<'_>| organizations::update(tx, id, &IfMatch::Any, &command);
+        self.after(update, reason).await;
+    }
+
+    async fn update(&self, request: wire::UpdateMember, reason: Reason) {
+        let (id, member) = (self.id, self.member);
+        let command = UpdateMember::check(request).unwrap();
+        let update =
+            move |tx: &WriteTx<'_>| members::update(tx, id, member, &IfMatch::Any, &command);
+        self.after(update, reason).await;
+    }
+
+    async fn assign(&self, request: AssignRole, reason: Reason) {
+        let (id, member, role) = (self.id, self.member, self.role);
+        let assign = move |tx: &WriteTx<'_>| {
+            members::assign_role(tx, id, member, role, request, &IfMatch::Any)
+        };
+        self.after(assign, reason).await;
+    }
+}
+
+#[tokio::test]
+async fn every_change_is_known_at_once() {
+    let acme = Acme::new().await;
+    acme.permissions("invoices:write", Reason::MissingPermission)
+        .await;
+    acme.permissions("invoices:*", Reason::Granted).await;
+    acme.disabled(true, Reason::UserDisabled).await;
+    acme.disabled(false, Reason::Granted).await;
+    acme.suspended(true, Reason::OrganizationSuspended).await;
+    acme.suspended(false, Reason::Granted).await;
+    for (suspended, reason) in [
+        (true, Reason::MembershipSuspended),
+        (false, Reason::Granted),
+    ] {
+        let request = wire::UpdateMember {
+            suspended: Some(suspended),
+            ..wire::UpdateMember::default()
+        };
+        acme.update(request, reason).await;
+    }
+    let (id, member, role) = (acme.id, acme.member, acme.role);
+    let unassign =
+        move |tx: &WriteTx<'_>| members::unassign_role(tx, id, member, role, &IfMatch::Any);
+    acme.after(unassign, Reason::MissingPermission).await;
+    acme.assign(AssignRole::default(), Reason::Granted).await;
+    let delete = move |tx: &WriteTx<'_>| roles::delete(tx, id, role, &IfMatch::Any);
+    acme.after(delete, Reason::MissingPermission).await;
+    let remove = move |tx: &WriteTx<'_>| members::remove(tx, id, member, &IfMatch::Any);
+    acme.after(remove, Reason::NotAMember).await;
+    acme.world
+        .change(move |tx| organizations::delete(tx, id, &IfMatch::Any))
         .await
         .unwrap();
-    assert_eq!(
-        world.ask(organization, user).await,
-        Reason::MissingPermission
-    );
-    world
-        .change(move |tx| {
-            let command = AssignRole::default();
-            members::assign_role(tx, organization, member, role, command, &IfMatch::Any)
-        })
-        .await
-        .unwrap();
-    assert_eq!(world.ask(organization, user).await, Reason::Granted);
-    world
-        .change(move |tx| roles::delete(tx, organization, role, &IfMatch::Any))
-        .await
-        .unwrap();
-    assert_eq!(
-        world.ask(organization, user).await,
-        Reason::MissingPermission
-    );
-    world
-        .change(move |tx| members::remove(tx, organization, member, &IfMatch::Any))
-        .await
-        .unwrap();
-    assert_eq!(world.ask(organization, user).await, Reason::NotAMember);
-    world
-        .change(move |tx| organizations::delete(tx, organization, &IfMatch::Any))
-        .await
-        .unwrap();
-    assert_eq!(
-        world.ask(organization, user).await,
-        Reason::OrganizationNotFound
-    );
-    // Once at the start, and once more to find nothing.
-    assert_eq!(world.loads(), 2);
+    let reason = acme.world.ask(id, acme.user).await;
+    assert_eq!(reason, Reason::OrganizationNotFound);
+}
+
+#[tokio::test]
+async fn what_ends_ends_without_a_change_and_is_swept_with_one() {
+    let acme = Acme::new().await;
+    let hour = acme.world.guildhall.now().plus_seconds(3_600);
+    let request = AssignRole {
+        expires_at: Some(hour),
+    };
+    acme.assign(request, Reason::Granted).await;
+    let request = wire::UpdateMember {
+        expires_at: Patch::Set(hour.plus_seconds(3_600)),
+        ..wire::UpdateMember::default()
+    };
+    acme.update(request, Reason::Granted).await;
+    acme.world.clock.advance_seconds(3_600);
+    acme.says(Reason::MissingPermission).await;
+    assert_eq!(sweep::sweep(&acme.world.guildhall).await.unwrap(), 1);
+    acme.says(Reason::MissingPermission).await;
+    acme.world.clock.advance_seconds(3_600);
+    acme.says(Reason::MembershipExpired).await;
+    assert_eq!(sweep::sweep(&acme.world.guildhall).await.unwrap(), 1);
+    acme.says(Reason::NotAMember).await;
 }
 
 #[tokio::test]
@@ -423,11 +492,11 @@ async fn folding_every_change_gives_what_the_tables_say() {
                     .organization
                     .membership(user)
                     .unwrap();
-                let request = guildhall_types::members::UpdateMember {
+                let request = wire::UpdateMember {
                     role_ids: Some(vec![roles[dice(roles.len())], roles[dice(roles.len())]]),
-                    ..guildhall_types::members::UpdateMember::default()
+                    ..wire::UpdateMember::default()
                 };
-                let command = members::UpdateMember::check(request).unwrap();
+                let command = UpdateMember::check(request).unwrap();
                 let id = member.member_id;
                 world
                     .change(move |tx| {

@@ -39,6 +39,7 @@ async fn member_of_long_ago(place: &Place) -> String {
         path: place.data_dir().join(DATABASE_FILE),
         slot: Slot::CommandLine,
         public_url: String::new(),
+        access_cache_bytes: 0,
         clock: Arc::clone(&clock) as Arc<dyn Clock>,
         rng: Arc::new(SystemRng),
         fatal: |error| panic!("the disk failed: {error}"),

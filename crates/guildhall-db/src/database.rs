@@ -86,9 +86,10 @@ impl Database {
     pub fn open(options: Options) -> Result<Self, DbError> {
         let mut connection = open(&options.path, Journal::Write)?;
         migrate(&mut connection, options.migrations)?;
+        let checkpointer = Checkpointer::start(&options.path, options.fatal)?;
         let writer = Writer::start(
             connection,
-            log_path(&options.path),
+            checkpointer.handover(),
             options.hooks,
             options.fatal,
         )?;
@@ -96,7 +97,7 @@ impl Database {
             _lookout: lookout::start(writer.lookout())?,
             writer,
             readers: Arc::new(Readers::new(options.path.clone())),
-            checkpointer: Checkpointer::start(&options.path, options.fatal)?,
+            checkpointer,
             path: options.path,
         })
     }

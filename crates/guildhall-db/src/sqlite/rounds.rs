@@ -1,6 +1,6 @@
 //! Threads that do the same again and again until their owner goes.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -17,8 +17,16 @@ pub(crate) struct Rounds {
 #[derive(Debug)]
 pub(crate) struct Pause {
     every: Duration,
-    over: Mutex<bool>,
+    state: Mutex<State>,
     changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The next round is wanted at once.
+    wanted: bool,
+    /// There is no next round.
+    over: bool,
 }
 
 impl Rounds {
@@ -30,7 +38,7 @@ impl Rounds {
     ) -> Result<Self, DbError> {
         let pause = Arc::new(Pause {
             every,
-            over: Mutex::new(false),
+            state: Mutex::default(),
             changed: Condvar::new(),
         });
         let shared = Arc::clone(&pause);
@@ -43,26 +51,39 @@ impl Rounds {
             thread: Some(thread),
         })
     }
+
+    /// The time between two of its rounds, for those who want the next one at once.
+    pub(crate) fn pause(&self) -> Arc<Pause> {
+        Arc::clone(&self.pause)
+    }
 }
 
 impl Pause {
     /// Waits for the next round; false when there is none.
     pub(crate) fn next(&self) -> bool {
-        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = |state: &mut State| !state.wanted && !state.over;
         let waited = self
             .changed
-            .wait_timeout_while(over, self.every, |over| !*over);
-        !*waited.unwrap_or_else(PoisonError::into_inner).0
+            .wait_timeout_while(self.state(), self.every, idle);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.wanted = false;
+        !state.over
+    }
+
+    /// Begins the next round at once.
+    pub(crate) fn cut_short(&self) {
+        self.state().wanted = true;
+        self.changed.notify_all();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Rounds {
     fn drop(&mut self) {
-        *self
-            .pause
-            .over
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = true;
+        self.pause.state().over = true;
         self.pause.changed.notify_all();
         if let Some(thread) = self.thread.take() {
             // A panic of the thread was logged where it happened.

@@ -4,16 +4,14 @@
 //! answers all of them: a commit on the disk costs the same for one command as for sixty-four.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use super::SqliteTx;
-use super::checkpoint::{PASSIVE, WRITER_FROM_BYTES, checkpoint, log_bytes};
+use super::checkpoint::Handover;
 use super::error::is_io_failure;
 use crate::database::BatchHook;
 use crate::error::DbError;
@@ -24,9 +22,6 @@ const GROUP_MAX: usize = 64;
 
 /// Commands that may wait; more are refused as [`DbError::Overloaded`].
 const QUEUE_MAX: usize = 1_024;
-
-/// How often the writer looks at the size of the log.
-const LOG_LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What a command wants done with its changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +85,7 @@ impl Writer {
     /// fsync left behind is unknown and a second try may report success for lost data.
     pub(crate) fn start(
         connection: Connection,
-        log: PathBuf,
+        handover: Handover,
         hooks: Vec<Box<dyn BatchHook>>,
         fatal: fn(&DbError),
     ) -> Result<Self, DbError> {
@@ -98,8 +93,7 @@ impl Writer {
         let counts = Arc::new(WriterCounts::default());
         let worker = Worker {
             connection,
-            log,
-            log_looked_at: Instant::now(),
+            handover,
             hooks,
             fatal,
             counts: Arc::clone(&counts),
@@ -144,8 +138,7 @@ fn same_for_all(error: &DbError) -> DbError {
 
 struct Worker {
     connection: Connection,
-    log: PathBuf,
-    log_looked_at: Instant,
+    handover: Handover,
     hooks: Vec<Box<dyn BatchHook>>,
     fatal: fn(&DbError),
     counts: Arc<WriterCounts>,
@@ -177,15 +170,9 @@ impl Worker {
         }
     }
 
-    /// Moves the log back when the checkpointer cannot keep up, between two groups.
-    fn shorten_log(&mut self) {
-        if self.log_looked_at.elapsed() < LOG_LOOK_EVERY {
-            return;
-        }
-        self.log_looked_at = Instant::now();
-        if log_bytes(&self.log) >= WRITER_FROM_BYTES
-            && let Err(error) = checkpoint(&self.connection, PASSIVE)
-        {
+    /// The writer's part in keeping the log short.
+    fn shorten_log(&self) {
+        if let Err(error) = self.handover.between_groups(&self.connection) {
             if is_io_failure(&error) {
                 (self.fatal)(&error.into());
                 return;

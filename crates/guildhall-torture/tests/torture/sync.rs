@@ -142,7 +142,7 @@ async fn a_failed_fsync_of_the_database_file_ends_the_server_too() {
     let mut client = Client::new(server.address, &key);
     let metadata = format!("{{\"x\":\"{}\"}}", "x".repeat(60_000));
     let fields = [("name", "Acme"), ("private_metadata", metadata.as_str())];
-    // Each adds more than a hundred kilobytes to the log, which is moved back from eight megabytes on.
+    // Each adds more than a hundred kilobytes to the log, which is moved back from 32 MiB on.
     let mut acknowledged = 0;
     while acknowledged < 2_000 {
         let create = Call::form(Method::POST, "/organizations", &fields);

@@ -1,6 +1,6 @@
 //! The ledger: one entry for each change, chained by hash to the entry before it in its stream.
 
-use guildhall_db::{Row, Tx, statements};
+use guildhall_db::{Param, Row, Tx, statements};
 use guildhall_types::ids::{DeploymentId, KeyId, OrganizationId};
 use guildhall_types::ledger::{Action, Actor, LedgerEntry};
 use guildhall_types::{Page, Revision, Timestamp};
@@ -262,6 +262,32 @@ pub fn list(
     }))
 }
 
+/// What happened to an organization after the revision `after`, up to `until`.
+pub(crate) fn between(
+    sql: &Tx<'_>,
+    deployment: DeploymentId,
+    organization: OrganizationId,
+    after: i64,
+    until: i64,
+) -> Result<Vec<News>, Refusal> {
+    let (stream, count) = (organization.raw(), until - after);
+    if count <= 0 {
+        return Ok(Vec::new());
+    }
+    let params: [&dyn Param; 5] = [&deployment, &stream, &after, &count, &0_i64];
+    sql.rows(&OLDEST_FIRST, &params, |row| {
+        Ok(News {
+            deployment,
+            stream,
+            revision: row.get(0)?,
+            action: action(row)?,
+            entity: row.get(5)?,
+            before: row.get(6)?,
+            after: row.get(7)?,
+        })
+    })
+}
+
 /// The number of the last entry of a stream; 0 when there is none.
 pub(crate) fn last_revision(
     sql: &Tx<'_>,
@@ -290,11 +316,10 @@ fn entry(row: &Row<'_>) -> Result<LedgerEntry, Refusal> {
         let text: Option<String> = row.get(index)?;
         Ok(text.map(RawValue::from_string).transpose()?)
     };
-    let action = row.text(2)?;
     Ok(LedgerEntry {
         revision: row.get(0)?,
         occurred_at: row.get(1)?,
-        action: Action::from_word(action).ok_or_else(|| row.corrupt(2, "no such action"))?,
+        action: action(row)?,
         actor: actor(row.get(3)?, row.text(4)?),
         request_id: row.get(4)?,
         entity_id: row.get::<i64>(5)?.to_string(),
@@ -303,4 +328,9 @@ fn entry(row: &Row<'_>) -> Result<LedgerEntry, Refusal> {
         previous_hash: hex::encode(row.get::<Hash>(8)?),
         hash: hex::encode(row.get::<Hash>(9)?),
     })
+}
+
+fn action(row: &Row<'_>) -> Result<Action, Refusal> {
+    let action = Action::from_word(row.text(2)?);
+    Ok(action.ok_or_else(|| row.corrupt(2, "no such action"))?)
 }

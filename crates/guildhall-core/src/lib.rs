@@ -30,6 +30,7 @@ pub mod sweep;
 pub mod users;
 pub mod verify;
 
+pub use crate::access::difference::Difference;
 pub use crate::guildhall::{
     ACCESS_CACHE_BYTES, Answer, ChangeRequest, DATABASE_FILE, Guildhall, MIGRATIONS, Settings,
     Written,

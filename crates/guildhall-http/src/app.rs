@@ -17,6 +17,9 @@ use crate::problem::ProblemResponse;
 /// Images that are decoded at the same time: each may take most of a second and a quarter of a gigabyte.
 const IMAGES_AT_ONCE: usize = 1;
 
+/// Differences of large organizations that are computed at the same time: each may take a tenth of a second.
+const DIFFERENCES_AT_ONCE: usize = 1;
+
 /// The server behind the routes; clones share it, and cost one counter: each request makes several.
 #[derive(Clone, Debug)]
 pub struct App(Arc<Shared>);
@@ -28,6 +31,7 @@ pub struct Shared {
     pub(crate) keys: Keys,
     pub(crate) metrics: Metrics,
     image_turns: Semaphore,
+    difference_turns: Semaphore,
 }
 
 impl std::ops::Deref for App {
@@ -46,6 +50,7 @@ impl App {
             keys,
             metrics,
             image_turns: Semaphore::new(IMAGES_AT_ONCE),
+            difference_turns: Semaphore::new(DIFFERENCES_AT_ONCE),
         }))
     }
 
@@ -53,12 +58,12 @@ impl App {
     pub(crate) async fn write<T: Serialize + Send + 'static>(
         &self,
         change: Change,
-        command: impl Fn(&WriteTx<'_>) -> Result<Recorded<T>, Refusal> + Send + 'static,
+        command: impl Fn(&WriteTx<'_>) -> Result<Recorded<T>, Refusal> + Send + Sync + 'static,
     ) -> Result<Changed<T>, ProblemResponse> {
         let idempotency = match change.purpose {
             Purpose::CarryOut(idempotency) => idempotency,
-            Purpose::DryRun => {
-                let tried = self.rehearse(change.caller, change.request_id, command);
+            Purpose::DryRun(asked) => {
+                let tried = self.rehearse(change.caller, change.request_id, asked, command);
                 return Ok(Changed::Tried(Box::new(tried.await?)));
             }
         };
@@ -101,13 +106,24 @@ impl App {
         &self,
         work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, ProblemResponse> {
-        let _turn = self
-            .image_turns
-            .acquire()
-            .await
-            .map_err(Refusal::internal)?;
-        Ok(tokio::task::spawn_blocking(work)
-            .await
-            .map_err(Refusal::internal)??)
+        Ok(apart(&self.image_turns, work).await?)
     }
+
+    /// Runs what looks through a large organization in the same way.
+    pub(crate) async fn compare<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        apart(&self.difference_turns, work).await
+    }
+}
+
+async fn apart<T: Send + 'static>(
+    turns: &Semaphore,
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let _turn = turns.acquire().await.map_err(Refusal::internal)?;
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(Refusal::internal)?
 }

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::body::{self, BodyLimits};
-use crate::dry_run;
+use crate::dry_run::{self, Asked};
 use crate::problem::ProblemResponse;
 use crate::request_id::RequestId;
 
@@ -57,7 +57,7 @@ pub(crate) enum Purpose {
     /// To be carried out, and once only if there is a key.
     CarryOut(Option<Idempotency>),
     /// To hear what it would do (`?dry_run=true`).
-    DryRun,
+    DryRun(Asked),
 }
 
 /// A change together with its body.
@@ -101,16 +101,16 @@ impl<S: Sync, B: Content> FromRequest<S> for With<B> {
         let mut hash = Sha256::new();
         hash.update(parts.method.as_str());
         hash.update([0]);
-        hash.update(
-            parts
-                .uri
-                .path_and_query()
-                .map_or("", |target| target.as_str()),
-        );
+        // All pages of a dry run are of one change.
+        let target = parts.uri.path_and_query().filter(|_| rehearsed.is_none());
+        hash.update(target.map_or(parts.uri.path(), |target| target.as_str()));
         hash.update([0]);
         let body = B::read(&parts.headers, body, &mut hash).await?;
         let purpose = match (rehearsed, key) {
-            (Some(_), None) => Purpose::DryRun,
+            (Some(page), None) => Purpose::DryRun(Asked {
+                page,
+                fingerprint: hash.finalize().into(),
+            }),
             (Some(_), Some(_)) => {
                 return Err(invalid_field(
                     "Idempotency-Key",

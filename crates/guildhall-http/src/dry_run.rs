@@ -5,8 +5,9 @@
 
 use axum::extract::Query;
 use axum::http::Uri;
+use guildhall_core::idempotency::Fingerprint;
 use guildhall_core::{
-    Foreseen, Order, PageLimits, PageRequest, Recorded, Refusal, Rehearsal, WriteTx,
+    Foreseen, Order, PageLimits, PageRequest, Recorded, Refusal, Refused, Rehearsal, WriteTx,
 };
 use guildhall_types::Problem;
 use guildhall_types::dry_run::DryRun;
@@ -30,6 +31,15 @@ pub(crate) struct Parameters {
     dry_run: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
+}
+
+/// What is asked of a dry run.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    /// The members that are told of.
+    pub(crate) page: PageRequest,
+    /// What tells the change from others: a hash over method, path and body.
+    pub(crate) fingerprint: Fingerprint,
 }
 
 impl Parameters {
@@ -66,35 +76,56 @@ impl App {
         &self,
         caller: Caller,
         request_id: RequestId,
-        command: impl Fn(&WriteTx<'_>) -> Result<Recorded<T>, Refusal> + Send + 'static,
+        asked: Asked,
+        command: impl Fn(&WriteTx<'_>) -> Result<Recorded<T>, Refusal> + Send + Sync + 'static,
     ) -> Result<DryRun, ProblemResponse> {
-        let name = request_id.as_str().to_owned();
+        let request_id = request_id.as_str().to_owned();
         let rehearsal = self
             .guildhall
-            .rehearse(caller.deployment, name.clone(), command);
+            .rehearse(caller.deployment, request_id.clone(), command);
         match rehearsal.await? {
-            Rehearsal::Refused(refused) => Ok(DryRun {
-                dry_run: true,
-                would_succeed: false,
-                refusal: Some(Problem::new(
-                    refused.code,
-                    refused.message,
-                    refused.fields,
-                    name,
-                )),
-                revision: None,
-                answer: None,
-                access: None,
-            }),
-            Rehearsal::Foreseen(Foreseen { answer, revision }) => Ok(DryRun {
-                dry_run: true,
-                would_succeed: true,
-                refusal: None,
-                revision,
-                answer: Some(serde_json::value::to_raw_value(&answer).map_err(Refusal::from)?),
-                access: None,
-            }),
+            Rehearsal::Refused(refused) => Ok(refusal(refused, request_id)),
+            Rehearsal::Foreseen(foreseen) => Ok(self.foretell(foreseen, asked).await?),
         }
+    }
+
+    async fn foretell<T: Serialize>(
+        &self,
+        foreseen: Foreseen<T>,
+        Asked { page, fingerprint }: Asked,
+    ) -> Result<DryRun, Refusal> {
+        let access = match foreseen.access {
+            None => None,
+            Some(difference) if difference.is_large() => Some(
+                self.compare(move || difference.page(&fingerprint, &page))
+                    .await?,
+            ),
+            Some(difference) => Some(difference.page(&fingerprint, &page)?),
+        };
+        Ok(DryRun {
+            dry_run: true,
+            would_succeed: true,
+            refusal: None,
+            revision: foreseen.revision,
+            answer: Some(serde_json::value::to_raw_value(&foreseen.answer)?),
+            access,
+        })
+    }
+}
+
+fn refusal(refused: Refused, request_id: String) -> DryRun {
+    let Refused {
+        code,
+        message,
+        fields,
+    } = refused;
+    DryRun {
+        dry_run: true,
+        would_succeed: false,
+        refusal: Some(Problem::new(code, message, fields, request_id)),
+        revision: None,
+        answer: None,
+        access: None,
     }
 }
 

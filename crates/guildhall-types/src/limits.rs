@@ -65,6 +65,10 @@ limits! {
     MEMBER_PAGE_LIMIT_DEFAULT: u32 = 20, "items";
     /// Items of a page of the ledger, when no limit is given.
     LEDGER_PAGE_LIMIT_DEFAULT: u32 = 50, "items";
+    /// Permissions of which a dry run tells how many members would gain them, and as many of those lost.
+    DRY_RUN_PERMISSIONS_MAX: usize = 100, "permissions";
+    /// Gained and lost permissions with which a page of a dry run ends early.
+    DRY_RUN_PAGE_PERMISSIONS_MAX: usize = 10_000, "permissions";
     /// How far into a list `offset` may point; beyond it, page with `cursor`.
     OFFSET_MAX: u64 = 10_000_000, "items";
     /// Characters of an `Idempotency-Key`, all visible ASCII.

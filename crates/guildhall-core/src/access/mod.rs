@@ -8,6 +8,7 @@
 //! - [`Access::moment`] gives the organization and the deployment as of one moment, for questions that belong together.
 
 pub(crate) mod cache;
+pub(crate) mod difference;
 mod load;
 pub(crate) mod news;
 pub(crate) mod snapshots;

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod dry_run;
+#[cfg(test)]
 mod expiry;
 #[cfg(test)]
 mod members;

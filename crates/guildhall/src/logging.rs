@@ -101,11 +101,16 @@ impl<'writer> JsonObject<'writer> {
 
     fn field(&mut self, field: &Field, value: impl Serialize) {
         let separator = std::mem::replace(&mut self.separator, ',');
-        let (name, value) = (field.name(), serde_json::to_string(&value));
-        let value = value.unwrap_or_else(|_| "null".to_owned());
-        self.written = self
-            .written
-            .and_then(|()| write!(self.writer, "{separator}\"{name}\":{value}"));
+        let value = serde_json::to_string(&value);
+        let value = value.as_deref().unwrap_or("null");
+        self.written = self.written.and_then(|()| {
+            self.writer.write_char(separator)?;
+            // Names of fields are identifiers with dots: nothing in them is to be escaped.
+            for part in ["\"", field.name(), "\":", value] {
+                self.writer.write_str(part)?;
+            }
+            Ok(())
+        });
     }
 }
 

@@ -17,7 +17,7 @@ use crate::idempotency::Fingerprint;
 use crate::paging::PageRequest;
 use crate::refusal::Refusal;
 
-/// Members from which on a difference is no work for an async thread: each costs some ten nanoseconds.
+/// Members from which on a difference is no work for an async thread: each costs a tenth of a microsecond.
 const MEMBERS_QUICK_MAX: usize = 1_000;
 
 /// An organization before and after a change, at one moment.

@@ -67,7 +67,8 @@ pub struct Guildhall {
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    pub(crate) db: Database,
+    /// Shared with the loads that go on when nobody waits for them any more.
+    pub(crate) db: Arc<Database>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rng: Arc<dyn Rng>,
     pub(crate) ids: IdGenerator,
@@ -133,7 +134,7 @@ impl Guildhall {
         })?;
         Ok(Self {
             inner: Arc::new(Inner {
-                db,
+                db: Arc::new(db),
                 clock: settings.clock,
                 rng: settings.rng,
                 ids,

@@ -28,7 +28,7 @@ use crate::guildhall::{Guildhall, Inner};
 use crate::paging::Effort;
 use crate::refusal::Refusal;
 use crate::scope::Deployment;
-use snapshots::fetch;
+use snapshots::{Soon, fetch, fetch_soon};
 
 pub(crate) fn statements() -> Vec<&'static Stmt> {
     load::STATEMENTS.to_vec()
@@ -139,7 +139,8 @@ impl Access {
             if let Some(checked) = self.check_at_once(organization, user, demand, floor) {
                 return Ok(checked);
             }
-            return Ok(self.held(organization, floor).await?.checked(user, demand));
+            let held = self.held_for_user(organization, user, floor).await?;
+            return Ok(held.checked(user, demand));
         }
         let held = self.read_for_user(organization, user)?;
         self.reached(&held, organization, floor)?;
@@ -192,18 +193,45 @@ impl Access {
             .flatten()
     }
 
+    /// The moment for questions about one user, who need not wait for a large organization: while it is loaded, the
+    /// user's own rows are asked.
+    async fn held_for_user(
+        &self,
+        organization: OrganizationId,
+        user: UserId,
+        floor: Floor,
+    ) -> Result<Held, Refusal> {
+        let (db, snapshots) = (&self.inner.db, &self.inner.snapshots);
+        let deployment = self.deployment_snapshot(floor).await?;
+        let key = (self.deployment.id(), organization);
+        let soon = fetch_soon(db, &snapshots.organizations, key, floor.organization);
+        let found = match soon.await? {
+            Soon::Here(found) => found,
+            Soon::Later => db
+                .point(|sql| load::organization_of_user(sql, key, user))?
+                .map(Arc::new),
+        };
+        let held = self.hold(found, deployment);
+        self.reached(&held, organization, floor)?;
+        Ok(held)
+    }
+
+    async fn deployment_snapshot(&self, floor: Floor) -> Result<Arc<DeploymentSnapshot>, Refusal> {
+        let (db, snapshots) = (&self.inner.db, &self.inner.snapshots);
+        let id = self.deployment.id();
+        if let Some(found) = snapshots.deployments.get(&id, floor.deployment) {
+            return Ok(found);
+        }
+        fetch(db, &snapshots.deployments, id, floor.deployment)
+            .await?
+            .ok_or_else(missing_deployment)
+    }
+
     /// The moment from the snapshots, loading those that are not there.
     async fn held(&self, organization: OrganizationId, floor: Floor) -> Result<Held, Refusal> {
         let (db, snapshots) = (&self.inner.db, &self.inner.snapshots);
-        let id = self.deployment.id();
-        let cached = snapshots.deployments.get(&id, floor.deployment);
-        let deployment = match cached {
-            Some(deployment) => deployment,
-            None => fetch(db, &snapshots.deployments, id, floor.deployment)
-                .await?
-                .ok_or_else(missing_deployment)?,
-        };
-        let key = (id, organization);
+        let deployment = self.deployment_snapshot(floor).await?;
+        let key = (self.deployment.id(), organization);
         let cached = snapshots.organizations.get(&key, floor.organization);
         let found = match cached {
             Some(organization) => Some(organization),

@@ -1,5 +1,6 @@
 //! The snapshots of this process: what is cached, how it is loaded, and how it hears of changes.
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -185,39 +186,113 @@ pub(crate) async fn fetch<K: Key, V: Loadable<K>>(
     loop {
         match cache.join(key, at_least) {
             Step::Ready(value) => return Ok(Some(value)),
-            Step::Load(ticket) => return load(db, ticket).await,
-            Step::Wait(landing) => match landing.wait().await {
-                Landed::Value(value) if value.revision() >= at_least => return Ok(Some(value)),
-                Landed::Absent => return Ok(None),
-                Landed::Failed(Some(code)) => return Err(Refusal::plain(code)),
-                Landed::Failed(None) => {
-                    return Err(Refusal::internal("the load that this waited for failed"));
+            Step::Load(ticket) => {
+                return match load_short(db, ticket)? {
+                    Loaded::Done(value) => Ok(value),
+                    Loaded::Long(ticket) => load_long(db, ticket).await,
+                };
+            }
+            Step::Wait(landing) => {
+                if let ControlFlow::Break(found) = landed(landing.wait().await, at_least)? {
+                    return Ok(found);
                 }
-                // It began to read before this was asked, or its loader went away.
-                Landed::Value(_) | Landed::Abandoned => {}
+            }
+        }
+    }
+}
+
+/// What there is without a long wait.
+#[derive(Debug)]
+pub(crate) enum Soon<V> {
+    /// The value, or that there is none.
+    Here(Option<Arc<V>>),
+    /// It is large, and being loaded: whoever cannot wait asks the tables.
+    Later,
+}
+
+/// As [`fetch`], but for a large value that is not there it only begins the load.
+pub(crate) async fn fetch_soon<K: Key, V: Loadable<K>>(
+    db: &Arc<Database>,
+    cache: &Arc<Cache<K, V>>,
+    key: K,
+    at_least: i64,
+) -> Result<Soon<V>, Refusal> {
+    loop {
+        match cache.join(key, at_least) {
+            Step::Ready(value) => return Ok(Soon::Here(Some(value))),
+            Step::Load(ticket) => {
+                return Ok(match load_short(db, ticket)? {
+                    Loaded::Done(value) => Soon::Here(value),
+                    Loaded::Long(ticket) => {
+                        let db = Arc::clone(db);
+                        // Whoever waits for it hears of a failure; the next question tries again.
+                        tokio::spawn(async move { drop(load_long(&db, ticket).await) });
+                        Soon::Later
+                    }
+                });
+            }
+            Step::Wait(landing) if landing.is_far() => return Ok(Soon::Later),
+            Step::Wait(landing) => {
+                if let ControlFlow::Break(found) = landed(landing.wait().await, at_least)? {
+                    return Ok(Soon::Here(found));
+                }
+            }
+        }
+    }
+}
+
+/// What a load that somebody else made is worth: an answer, or another look into the cache.
+fn landed<V: Value>(
+    landed: Landed<V>,
+    at_least: i64,
+) -> Result<ControlFlow<Option<Arc<V>>>, Refusal> {
+    match landed {
+        Landed::Value(value) if value.revision() >= at_least => Ok(ControlFlow::Break(Some(value))),
+        Landed::Absent => Ok(ControlFlow::Break(None)),
+        Landed::Failed(Some(code)) => Err(Refusal::plain(code)),
+        Landed::Failed(None) => Err(Refusal::internal("the load that this waited for failed")),
+        // It began to read before this was asked, or its loader went away.
+        Landed::Value(_) | Landed::Abandoned => Ok(ControlFlow::Continue(())),
+    }
+}
+
+/// What came of a load on the calling thread.
+enum Loaded<K: Key, V: Value> {
+    Done(Option<Arc<V>>),
+    /// It is too much for that.
+    Long(Ticket<K, V>),
+}
+
+/// Loads a small value at once, on the calling thread.
+fn load_short<K: Key, V: Loadable<K>>(
+    db: &Database,
+    mut ticket: Ticket<K, V>,
+) -> Result<Loaded<K, V>, Refusal> {
+    loop {
+        match db.point(|sql| V::read(sql, ticket.key(), Effort::Short)) {
+            Ok(Read::Long) => {
+                ticket.delay();
+                return Ok(Loaded::Long(ticket));
+            }
+            read => match offer(ticket, read)? {
+                Offer::Done(value) => return Ok(Loaded::Done(value)),
+                Offer::Again(again) => ticket = again,
             },
         }
     }
 }
 
-/// A small value is read at once, on the calling thread; a large one where it delays nobody.
-async fn load<K: Key, V: Loadable<K>>(
+/// Loads a large value where it delays nobody.
+async fn load_long<K: Key, V: Loadable<K>>(
     db: &Database,
     mut ticket: Ticket<K, V>,
 ) -> Result<Option<Arc<V>>, Refusal> {
     loop {
-        let read = db.point(|sql| V::read(sql, ticket.key(), Effort::Short));
-        let offer = match read {
-            Ok(Read::Long) => {
-                db.list(move |sql| {
-                    let read = V::read(sql, ticket.key(), Effort::Long);
-                    offer(ticket, read)
-                })
-                .await
-            }
-            read => offer(ticket, read),
-        };
-        match offer? {
+        let load = db.list(move |sql| {
+            let read = V::read(sql, ticket.key(), Effort::Long);
+            offer(ticket, read)
+        });
+        match load.await? {
             Offer::Done(value) => return Ok(value),
             Offer::Again(again) => ticket = again,
         }

@@ -4,12 +4,15 @@
 mod access;
 #[cfg(test)]
 mod dry_run;
+mod cold;
 #[cfg(test)]
 mod expiry;
 #[cfg(test)]
 mod members;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod races;
 #[cfg(test)]
 mod statements;
 #[cfg(test)]

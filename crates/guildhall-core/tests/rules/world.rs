@@ -30,13 +30,18 @@ pub(crate) struct World {
 impl World {
     /// A world with the deployment `default`.
     pub(crate) async fn new() -> Self {
+        Self::with_cache(guildhall_core::ACCESS_CACHE_BYTES).await
+    }
+
+    /// The same, with so much memory for snapshots.
+    pub(crate) async fn with_cache(access_cache_bytes: usize) -> Self {
         let clock = ManualClock::starting_at("2026-05-03T12:00:00Z".parse().unwrap());
         let (clock, directory) = (Arc::new(clock), tempfile::tempdir().unwrap());
         let guildhall = Guildhall::open(Settings {
             path: directory.path().join(DATABASE_FILE),
             slot: Slot::Server,
             public_url: "http://guildhall.test".to_owned(),
-            access_cache_bytes: guildhall_core::ACCESS_CACHE_BYTES,
+            access_cache_bytes,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             rng: Arc::new(SystemRng),
             fatal: |error| panic!("the disk failed: {error}"),

@@ -284,6 +284,11 @@ impl<K: Key, V: Value> Ticket<K, V> {
         self.slot.key
     }
 
+    /// Tells those who wait that it takes long.
+    pub(crate) fn delay(&self) {
+        self.slot.delay();
+    }
+
     /// Offers what was read, in a transaction that began after the ticket was given, or after the last offer.
     pub(crate) fn offer(mut self, mut read: Option<V>) -> Offer<K, V> {
         self.cache.counts.loads.fetch_add(1, Ordering::Relaxed);

@@ -64,6 +64,8 @@ impl<V> Clone for Landed<V> {
 pub(crate) struct Landing<V> {
     pub(super) landed: OnceLock<Landed<V>>,
     bell: Notify,
+    /// Whether it takes long.
+    far: AtomicBool,
 }
 
 impl<V> Landing<V> {
@@ -71,6 +73,7 @@ impl<V> Landing<V> {
         Arc::new(Self {
             landed: OnceLock::new(),
             bell: Notify::new(),
+            far: AtomicBool::new(false),
         })
     }
 
@@ -78,6 +81,11 @@ impl<V> Landing<V> {
         // The first word counts; there is no second, because the flight ends with it.
         drop(self.landed.set(landed));
         self.bell.notify_waiters();
+    }
+
+    /// Whether the load takes long.
+    pub(crate) fn is_far(&self) -> bool {
+        self.far.load(Ordering::Relaxed)
     }
 
     /// How the load ended.
@@ -259,6 +267,13 @@ impl<K: Key, V: Value> Slot<K, V> {
                 self.replace(used, None);
                 Settled::Absent { retired: true }
             }
+        }
+    }
+
+    /// Notes that the load takes long.
+    pub(super) fn delay(&self) {
+        if let Some(flight) = &self.lock().flight {
+            flight.landing.far.store(true, Ordering::Relaxed);
         }
     }
 

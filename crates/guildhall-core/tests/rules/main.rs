@@ -3,8 +3,9 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
-mod dry_run;
 mod cold;
+#[cfg(test)]
+mod dry_run;
 #[cfg(test)]
 mod expiry;
 #[cfg(test)]

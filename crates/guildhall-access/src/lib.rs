@@ -95,7 +95,7 @@ pub use explain::{EffectivePermission, ExplainedPermission, Explanation, Path, R
 pub use membership::{Assignment, Membership};
 pub use moment::{Decision, Demand, Moment};
 pub use organization::{Gap, OrganizationBuilder, OrganizationChange, OrganizationSnapshot};
-pub use pattern::matches;
+pub use pattern::{is_pattern, matches};
 pub use permission_set::PermissionSet;
 pub use role::Role;
 

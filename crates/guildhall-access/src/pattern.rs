@@ -44,7 +44,7 @@ pub fn matches(held: &str, asked: &str) -> bool {
 }
 
 /// Whether the text holds a wildcard, so that it may give more than itself.
-pub(crate) fn is_pattern(held: &str) -> bool {
+pub fn is_pattern(held: &str) -> bool {
     held.split(SEPARATOR).any(|segment| segment == ANY)
 }
 

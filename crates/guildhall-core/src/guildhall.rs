@@ -150,6 +150,11 @@ impl Guildhall {
         self.inner.clock.now()
     }
 
+    /// The address that clients reach the server at, without a slash at its end.
+    pub fn public_url(&self) -> &str {
+        &self.inner.public_url
+    }
+
     /// Numbers of the database for the metrics.
     pub fn stats(&self) -> DatabaseStats {
         self.inner.db.stats()
@@ -361,7 +366,11 @@ impl Inner {
         )
     }
 
-    fn read<'a>(&'a self, sql: &'a guildhall_db::Tx<'a>, deployment: Deployment) -> ReadTx<'a> {
+    pub(crate) fn read<'a>(
+        &'a self,
+        sql: &'a guildhall_db::Tx<'a>,
+        deployment: Deployment,
+    ) -> ReadTx<'a> {
         ReadTx {
             sql,
             deployment,

@@ -1,6 +1,5 @@
 //! Roles: named sets of permissions, of one organization or of the deployment.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use guildhall_db::{DbError, Row, statements};
@@ -121,14 +120,6 @@ fn permissions(raw: &[String]) -> Result<Vec<String>, FieldError> {
         });
     }
     Ok(permissions)
-}
-
-/// Checks a permission that is asked for, by the rule for those that roles hold.
-pub fn permission_asked<'a>(field: &str, raw: Cow<'a, str>) -> Result<Cow<'a, str>, FieldError> {
-    normalise::permission_asked(raw).map_err(|fault| FieldError {
-        field: field.to_owned(),
-        message: fault.message,
-    })
 }
 
 /// The roles that members of the organization can hold, oldest first.

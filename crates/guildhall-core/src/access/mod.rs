@@ -8,14 +8,19 @@
 //! - [`Access::moment`] gives the organization and the deployment as of one moment, for questions that belong together.
 
 pub(crate) mod cache;
+mod demanded;
 pub(crate) mod difference;
+mod explain;
+mod lists;
 mod load;
+mod moments;
 pub(crate) mod news;
 pub(crate) mod snapshots;
 
 use std::sync::Arc;
 
 pub use cache::CacheStats;
+pub use demanded::{Demanded, Texts};
 use guildhall_access::{
     Decision, Demand, DeploymentSnapshot, Moment, OrganizationSnapshot, Reason,
 };
@@ -23,6 +28,8 @@ use guildhall_db::Stmt;
 use guildhall_types::access::Consistency;
 use guildhall_types::ids::{OrganizationId, UserId};
 use guildhall_types::{ErrorCode, Revision, Timestamp};
+pub use lists::Named;
+pub use moments::Moments;
 
 use crate::guildhall::{Guildhall, Inner};
 use crate::paging::Effort;
@@ -31,7 +38,7 @@ use crate::scope::Deployment;
 use snapshots::{Soon, fetch, fetch_soon};
 
 pub(crate) fn statements() -> Vec<&'static Stmt> {
-    load::STATEMENTS.to_vec()
+    [load::STATEMENTS, lists::STATEMENTS, explain::STATEMENTS].concat()
 }
 
 /// The questions that can be asked in one deployment.
@@ -42,7 +49,7 @@ pub struct Access {
 }
 
 /// How fresh an answer must be.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Freshness {
     /// Where it comes from.
     pub consistency: Consistency,
@@ -83,6 +90,16 @@ impl Held {
             .map_or(Reason::OrganizationNotFound.into(), |moment| {
                 moment.check(user, demand)
             })
+    }
+
+    /// May somebody do this here who is a member of nothing?
+    pub fn check_nobody(&self) -> Decision {
+        let reason = match self.organization.as_deref() {
+            None => Reason::OrganizationNotFound,
+            Some(organization) if organization.suspended() => Reason::OrganizationSuspended,
+            Some(_) => Reason::NotAMember,
+        };
+        reason.into()
     }
 
     /// The revision of the organization; `None` if there is no such organization.
@@ -142,9 +159,26 @@ impl Access {
             let held = self.held_for_user(organization, user, floor).await?;
             return Ok(held.checked(user, demand));
         }
+        let held = self.moment_of_user(organization, user, freshness.at_least)?;
+        Ok(held.checked(user, demand))
+    }
+
+    /// The moment straight from the database, as far as `user` goes.
+    fn moment_of_user(
+        &self,
+        organization: OrganizationId,
+        user: UserId,
+        at_least: Option<Revision>,
+    ) -> Result<Held, Refusal> {
+        let floor = self.floor(organization, at_least)?;
         let held = self.read_for_user(organization, user)?;
         self.reached(&held, organization, floor)?;
-        Ok(held.checked(user, demand))
+        Ok(held)
+    }
+
+    /// Whether a revision is one of the organization or of its deployment, so that an answer can be at it.
+    pub fn concerns(&self, organization: OrganizationId, revision: Revision) -> bool {
+        [organization.raw(), self.deployment.id().raw()].contains(&revision.stream)
     }
 
     /// The organization and the deployment as of one moment.
@@ -154,7 +188,17 @@ impl Access {
         freshness: Freshness,
     ) -> Result<Held, Refusal> {
         let floor = self.floor(organization, freshness.at_least)?;
-        match freshness.consistency {
+        self.moment_at(organization, freshness.consistency, floor)
+            .await
+    }
+
+    async fn moment_at(
+        &self,
+        organization: OrganizationId,
+        consistency: Consistency,
+        floor: Floor,
+    ) -> Result<Held, Refusal> {
+        match consistency {
             Consistency::Cached => self.held(organization, floor).await,
             Consistency::Full => {
                 let held = self.read_whole(organization).await?;
@@ -162,6 +206,24 @@ impl Access {
                 Ok(held)
             }
         }
+    }
+
+    /// The moment of several questions: at the revisions of `at_least` that concern it, or later.
+    async fn moment_at_all(
+        &self,
+        organization: OrganizationId,
+        consistency: Consistency,
+        at_least: &[Revision],
+    ) -> Result<Held, Refusal> {
+        let mut floor = Floor::default();
+        for Revision { stream, number } in at_least.iter().copied() {
+            if stream == organization.raw() {
+                floor.organization = floor.organization.max(number);
+            } else if stream == self.deployment.id().raw() {
+                floor.deployment = floor.deployment.max(number);
+            }
+        }
+        self.moment_at(organization, consistency, floor).await
     }
 
     /// The answer, if both snapshots are there. Takes no lock and allocates nothing.

@@ -12,7 +12,7 @@ mod rows;
 
 pub use commands::{create, delete, update};
 pub use forms::{CreateUser, UpdateUser, UserForm};
-pub use queries::{UserFilter, UserSort, details, effort, list};
+pub use queries::{UserFilter, UserSort, details, effort, external_ids, list, with_external_id};
 
 pub(crate) use rows::{load, require};
 

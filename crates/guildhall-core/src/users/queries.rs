@@ -44,6 +44,8 @@ pub enum UserSort {
 macro_rules! selects {
     ($($name:ident: $from:expr, $key:literal, $past:literal, $direction:literal;)+) => {
         statements! {
+            ID_BY_EXTERNAL_ID = "SELECT id FROM users WHERE deployment_id = ?1 AND external_id = ?2";
+            EXTERNAL_ID = "SELECT external_id FROM users WHERE deployment_id = ?1 AND id = ?2";
             COUNT_SEARCHED = "SELECT COUNT(*) FROM users u
                 WHERE u.deployment_id = ?1 AND u.search_key LIKE ?2 ESCAPE '\\'";
             FIND_BY_EXTERNAL_ID = concat!("SELECT ", columns!(), ", u.search_key FROM users u
@@ -156,6 +158,28 @@ pub fn list(
         None => select(tx, filter, search.as_deref(), sort, request)?,
     };
     Ok(page.map(|row| row.wire(tx)))
+}
+
+/// The user with this id in another system.
+pub fn with_external_id(tx: &ReadTx<'_>, external_id: &str) -> Result<Option<UserId>, Refusal> {
+    tx.sql.one(
+        &ID_BY_EXTERNAL_ID,
+        &[&tx.deployment.id(), &external_id],
+        |row| Ok::<_, Refusal>(row.get(0)?),
+    )
+}
+
+/// The ids that these users have in another system, in their order.
+pub fn external_ids(tx: &ReadTx<'_>, users: &[UserId]) -> Result<Vec<Option<String>>, Refusal> {
+    let external_id = |user: &UserId| {
+        let found = tx
+            .sql
+            .one(&EXTERNAL_ID, &[&tx.deployment.id(), user], |row| {
+                Ok::<_, Refusal>(row.get::<Option<String>>(0)?)
+            })?;
+        Ok(found.flatten())
+    };
+    users.iter().map(external_id).collect()
 }
 
 /// The one user with this external id, if the search finds it too.

@@ -130,6 +130,14 @@ fn misfit(path: &str, error: &serde_json::Error) -> ProblemResponse {
         return invalid_field(&field, "is missing");
     }
     let field = if path == "." { "body" } else { path };
+    // What is a struct or an option to us is an object to the caller.
+    let reason = [" expected struct ", " expected option"]
+        .iter()
+        .find_map(|name| reason.split_once(name))
+        .map_or_else(
+            || reason.to_owned(),
+            |(found, _)| format!("{found} expected a JSON object"),
+        );
     invalid_field(field, format!("has the wrong type or value: {reason}"))
 }
 

@@ -3,6 +3,7 @@
 //! A request walks through [`server`] (sockets, TLS), [`shell`] (ids, bounds, compression), the key (`keys.rs`) and one
 //! handler of [`routes`], which parses, calls one function of `guildhall-core` and answers. No SQL here, no rule.
 
+pub mod access;
 pub mod app;
 pub mod body;
 pub mod keys;

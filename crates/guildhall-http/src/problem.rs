@@ -77,6 +77,11 @@ impl ProblemResponse {
         &self.message
     }
 
+    /// The fields that broke a rule.
+    pub fn fields(&self) -> &[FieldError] {
+        &self.fields
+    }
+
     /// What a bare status of somebody else's means here.
     ///
     /// Its body is dropped: it names Rust types, which no client can use.

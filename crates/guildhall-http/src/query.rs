@@ -13,8 +13,8 @@ use crate::problem::ProblemResponse;
 
 /// The query string of a list.
 #[derive(Clone, Debug)]
-pub(crate) struct ListQuery<F> {
-    pub(crate) paging: Paging,
+pub(crate) struct ListQuery<F, P = Paging> {
+    pub(crate) paging: P,
     pub(crate) filter: F,
 }
 
@@ -34,6 +34,32 @@ pub(crate) struct Paging {
     pub(crate) sort_key: Option<String>,
     /// `asc` or `desc`, which is the default.
     pub(crate) sort_order: Option<String>,
+}
+
+/// What a list takes that has one order and is too long for an offset.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct CursorPaging {
+    /// How many items a page has; a larger number than the list allows is cut.
+    #[param(value_type = Option<u64>, minimum = 1)]
+    limit: Option<String>,
+    /// Where the page before ended: its `next_cursor`.
+    cursor: Option<String>,
+}
+
+impl CursorPaging {
+    /// The page that is asked for.
+    pub(crate) fn request(&self, limits: PageLimits) -> Result<PageRequest, ProblemResponse> {
+        let limit = number("limit", self.limit.as_deref())?;
+        let cursor = self.cursor.clone().filter(|cursor| !cursor.is_empty());
+        Ok(PageRequest::new(
+            limits,
+            limit,
+            None,
+            cursor,
+            Order::Ascending,
+        )?)
+    }
 }
 
 impl Paging {
@@ -81,7 +107,12 @@ pub(crate) fn id<Id: std::str::FromStr<Err: std::fmt::Display>>(
         .map_err(|error: Id::Err| invalid_field(field, error.to_string()))
 }
 
-impl<S: Send + Sync, F: DeserializeOwned + Send> FromRequestParts<S> for ListQuery<F> {
+impl<S, F, P> FromRequestParts<S> for ListQuery<F, P>
+where
+    S: Send + Sync,
+    F: DeserializeOwned + Send,
+    P: DeserializeOwned + Send,
+{
     type Rejection = ProblemResponse;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ProblemResponse> {
@@ -95,7 +126,7 @@ impl<S: Send + Sync, F: DeserializeOwned + Send> FromRequestParts<S> for ListQue
             let message = "the query string must not contain the character U+0000";
             return Err(ProblemResponse::new(ErrorCode::InvalidRequest, message));
         }
-        let paging = Query::<Paging>::from_request_parts(parts, state).await;
+        let paging = Query::<P>::from_request_parts(parts, state).await;
         let filter = Query::<F>::from_request_parts(parts, state).await;
         let (Query(paging), Query(filter)) = (
             paging.map_err(|_| malformed())?,

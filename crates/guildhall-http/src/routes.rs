@@ -8,6 +8,7 @@ use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::access::{self, authzen};
 use crate::app::App;
 use crate::{images, keys, ledger, members, openapi, organizations, roles, system, users};
 
@@ -26,6 +27,17 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(roles::list, roles::create))
         .routes(routes!(roles::update, roles::delete))
         .routes(routes!(ledger::list))
+        .routes(routes!(access::holders))
+        .routes(routes!(access::permissions))
+        .routes(routes!(access::organizations))
+        .routes(routes!(access::check))
+        .routes(routes!(access::check_batch))
+        .routes(routes!(access::explain))
+        .routes(routes!(authzen::evaluation))
+        .routes(routes!(authzen::evaluations))
+        .routes(routes!(authzen::search_subject))
+        .routes(routes!(authzen::search_resource))
+        .routes(routes!(authzen::search_action))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::update, users::delete))
         .routes(routes!(users::details))
@@ -40,6 +52,7 @@ fn open() -> OpenApiRouter<App> {
         .routes(routes!(system::ready))
         .routes(routes!(system::metrics))
         .routes(routes!(images::get))
+        .routes(routes!(authzen::configuration))
 }
 
 /// The OpenAPI document of this version.

@@ -44,11 +44,34 @@ pub(crate) fn body(
         return (Some("multipart/form-data; boundary=b"), form.into_bytes());
     }
     if content.get("application/json").is_some() {
-        let body = json!({ "name": "X", "permissions": ["x"], "user_id": ids["user_id"], "role_ids": [ids["role_id"]],
-            "expires_at": "2094-05-03T12:00:00Z", "suspended": true });
+        let check = json!({ "user_id": ids["user_id"], "organization_id": ids["organization_id"],
+            "permission": "documents:read" });
+        let mut body = json!({ "name": "X", "permissions": ["x"], "role_ids": [ids["role_id"]],
+            "expires_at": "2094-05-03T12:00:00Z", "suspended": true, "checks": [check],
+            "subject": { "type": "user", "id": ids["user_id"] }, "action": { "name": "documents:read" },
+            "resource": { "type": "organization", "id": ids["organization_id"] } });
+        if let (Some(body), Some(check)) = (body.as_object_mut(), check.as_object()) {
+            body.extend(check.clone());
+        }
         return (Some("application/json"), body.to_string().into_bytes());
     }
     (None, Vec::new())
+}
+
+/// What the operation must be asked with.
+fn query(operation: &Value, ids: &BTreeMap<&str, String>) -> String {
+    let required = operation["parameters"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|parameter| parameter["in"] == "query" && parameter["required"] == true);
+    let texts: Vec<String> = required
+        .map(|parameter| match parameter["name"].as_str().unwrap() {
+            "permission" => "permission=documents:read".to_owned(),
+            name => format!("{name}={}", ids[name]),
+        })
+        .collect();
+    format!("?{}", texts.join("&"))
 }
 
 async fn call(
@@ -62,6 +85,7 @@ async fn call(
         path = path.replace(&format!("{{{name}}}"), id);
     }
     assert!(!path.contains('{'), "the test knows no id for {template}");
+    path += &query(operation, ids);
     let (content_type, body) = body(operation, ids);
     caller
         .send(method.clone(), &path, content_type, body.into())
@@ -150,6 +174,70 @@ async fn a_foreign_id_is_a_missing_id() {
         "only {probes} probes: the document lost its routes"
     );
     assert!(server.export() == before, "a probe changed something");
+    server.finish().await;
+}
+
+/// A question is no object: what is foreign is denied, and is no more than what is missing.
+#[tokio::test]
+async fn a_question_about_a_foreign_id_is_one_about_a_missing_id() {
+    let server = Server::start().await;
+    let (backend, neighbour) = (server.backend().await, server.neighbour().await);
+    let (ours, theirs) = (Acme::create(&backend).await, Acme::create(&neighbour).await);
+    let of_member = |acme: &Acme| {
+        let mut ids = ids(acme);
+        ids.insert("user_id", acme.users[0].clone());
+        ids
+    };
+    let (ours, theirs) = (of_member(&ours), of_member(&theirs));
+    let mut probes = 0;
+    for operation in operations() {
+        let asks = operation.1.starts_with("/access/");
+        for slot in ["organization_id", "user_id"] {
+            let in_query = query(&operation.2, &ours).contains(&format!("{slot}="));
+            // Who is searched for, and what, is not named in the search.
+            let ignored = match operation.1.rsplit_once("/search/") {
+                Some((_, "subject")) => slot == "user_id",
+                Some((_, "resource")) => slot == "organization_id",
+                _ => false,
+            };
+            if ignored || !(asks || in_query) {
+                continue;
+            }
+            let name = format!("{} with a foreign {slot}", operation.1);
+            let own = call(&backend, &operation, &ours).await;
+            assert!(own.body.len() > 60, "{name}: {own:?}");
+            let (mut foreign, mut missing) = (ours.clone(), ours.clone());
+            foreign.insert(slot, theirs[slot].clone());
+            missing.insert(slot, "4611686018427387".to_owned());
+            let foreign = call(&backend, &operation, &foreign).await;
+            let missing = call(&backend, &operation, &missing).await;
+            assert_eq!(
+                (foreign.status, &foreign.body),
+                (missing.status, &missing.body),
+                "{name}"
+            );
+            assert_ne!(own.body, foreign.body, "{name}");
+            let text = String::from_utf8(foreign.body.to_vec()).unwrap();
+            let allows = ["\"allowed\":true", "\"decision\":true", "\"granted\""];
+            assert!(
+                !allows.iter().any(|word| text.contains(word)),
+                "{name}: {text}"
+            );
+            probes += 1;
+        }
+        if asks {
+            let reply = call(&backend, &operation, &theirs).await.ok().to_string();
+            assert!(
+                !theirs.values().any(|id| reply.contains(id.as_str())),
+                "{reply}"
+            );
+            probes += 1;
+        }
+    }
+    assert!(
+        probes >= 20,
+        "only {probes} probes: the document lost its questions"
+    );
     server.finish().await;
 }
 

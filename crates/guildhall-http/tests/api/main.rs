@@ -1,6 +1,12 @@
 //! The API, called through real sockets, with the objects of a caller.
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
+mod access_lists;
+#[cfg(test)]
+mod authzen;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod dry_run;

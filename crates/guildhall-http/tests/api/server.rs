@@ -2,9 +2,9 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use guildhall_core::ambient::{SystemClock, SystemRng};
+use guildhall_core::ambient::{Clock, SystemClock, SystemRng};
 use guildhall_core::keys::{self, CreateKey};
 use guildhall_core::{DATABASE_FILE, Guildhall, Settings, Slot, deployments};
 use guildhall_http::app::App;
@@ -22,8 +22,23 @@ use tokio::task::JoinHandle;
 
 use crate::client::{Caller, id};
 
+/// The clock of the machine, until a test puts it forward.
+#[derive(Debug, Default)]
+struct MovableClock {
+    ahead_seconds: AtomicI64,
+}
+
+impl Clock for MovableClock {
+    fn now(&self) -> Timestamp {
+        SystemClock
+            .now()
+            .plus_seconds(self.ahead_seconds.load(Ordering::Relaxed))
+    }
+}
+
 /// A running server.
 pub(crate) struct Server {
+    clock: Arc<MovableClock>,
     pub(crate) guildhall: Guildhall,
     address: std::net::SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -40,12 +55,13 @@ impl Server {
     /// A server whose keys may make this many requests a minute.
     pub(crate) async fn start_with(requests_a_minute: Option<NonZeroU32>) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(MovableClock::default());
         let guildhall = Guildhall::open(Settings {
             path: directory.path().join(DATABASE_FILE),
             slot: Slot::Server,
             public_url: "http://guildhall.test".to_owned(),
             access_cache_bytes: guildhall_core::ACCESS_CACHE_BYTES,
-            clock: Arc::new(SystemClock),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
             rng: Arc::new(SystemRng),
             fatal: |error| panic!("the disk failed: {error}"),
         })
@@ -79,12 +95,25 @@ impl Server {
             let _ended = stopped.await;
         }));
         Self {
+            clock,
             guildhall,
             address,
             stop: Some(stop),
             running: Some(running),
             _directory: directory,
         }
+    }
+
+    /// Puts the server's clock forward.
+    pub(crate) fn advance(&self, seconds: i64) {
+        self.clock
+            .ahead_seconds
+            .fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    /// The time by the server's clock, so many seconds from now.
+    pub(crate) fn in_seconds(&self, seconds: i64) -> String {
+        self.clock.now().plus_seconds(seconds).to_string()
     }
 
     /// A caller without a key.

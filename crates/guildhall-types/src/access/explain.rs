@@ -22,8 +22,7 @@ pub struct Explanation {
     pub member_id: Option<MemberId>,
     /// Until when the membership lasts; null when it has no end, or there is none.
     pub membership_expires_at: Option<Timestamp>,
-    /// Every way from the membership to a permission that was asked for and is held. Of a suspended or ended membership,
-    /// what it would give.
+    /// Every way from the membership to a permission that was asked for and is held now.
     pub paths: Vec<AccessPath>,
     /// The permissions that were asked for and are not held, each with the roles that would give it.
     pub missing: Vec<MissingPermission>,
@@ -43,8 +42,10 @@ pub struct AccessPath {
     pub role: AccessRole,
     /// Until when the member holds the role; null when that has no end.
     pub expires_at: Option<Timestamp>,
-    /// The change that gave the member the role; null when the ledger no longer tells.
+    /// The change that gave the member the role as it is held; null when it was made before version 0.2 kept it.
     pub granted: Option<Granted>,
+    /// The change that last set the permissions of the role; null when it was made before version 0.2 kept it.
+    pub role_changed: Option<Revision>,
 }
 
 /// A role, named.
@@ -66,8 +67,8 @@ pub struct AccessRole {
 pub struct Granted {
     /// The revision of the organization that the change made.
     pub revision: Revision,
-    /// When it was made.
-    pub at: Timestamp,
+    /// When it was made, as the ledger says.
+    pub at: Option<Timestamp>,
     /// Who made it.
     pub by: Actor,
 }

@@ -1,12 +1,11 @@
 //! What a handler answers: the object, and the headers that say at which revision it holds.
 
-use axum::Json;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use guildhall_core::{Answer, Refusal, Written};
 use guildhall_types::dry_run::DryRun;
-use guildhall_types::{ErrorCode, Revision};
+use guildhall_types::{ErrorCode, Revision, json};
 use serde::Serialize;
 
 use crate::change::tags;
@@ -21,6 +20,10 @@ pub(crate) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idem
 /// Seconds after which a refusal for lack of room may be tried again.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
+/// Bytes that most single objects fit in, and most pages; what is larger makes room for itself.
+const OBJECT_BYTES: usize = 1_024;
+const PAGE_BYTES: usize = 16 * 1_024;
+
 /// The answer of a change.
 #[derive(Debug)]
 pub(crate) enum Changed<T> {
@@ -30,11 +33,21 @@ pub(crate) enum Changed<T> {
     Tried(Box<DryRun>),
 }
 
+/// A page that was read.
+#[derive(Debug)]
+pub(crate) struct Listed<T>(pub(crate) T);
+
 /// One object that was read.
 #[derive(Debug)]
 pub(crate) struct Single<T> {
     pub(crate) object: T,
     pub(crate) revision: Revision,
+}
+
+impl<T: Serialize> IntoResponse for Listed<T> {
+    fn into_response(self) -> Response {
+        written(&self.0, PAGE_BYTES)
+    }
 }
 
 impl<T: Serialize> IntoResponse for Changed<T> {
@@ -44,11 +57,9 @@ impl<T: Serialize> IntoResponse for Changed<T> {
             Self::Tried(tried) => return tried_response(&tried),
         };
         let mut response = match answer {
-            Answer::Fresh(answer) => Json(answer).into_response(),
+            Answer::Fresh(answer) => written(&answer, OBJECT_BYTES),
             Answer::Replayed(text) => {
-                let mut response = Body::from(text).into_response();
-                let json = HeaderValue::from_static("application/json");
-                response.headers_mut().insert(header::CONTENT_TYPE, json);
+                let mut response = sent(text);
                 let replayed = HeaderValue::from_static("true");
                 response.headers_mut().insert(IDEMPOTENT_REPLAYED, replayed);
                 response
@@ -61,7 +72,7 @@ impl<T: Serialize> IntoResponse for Changed<T> {
 
 /// With the tag of the revision that was looked at: as `If-Match` of the change, it makes what was foretold come true.
 fn tried_response(tried: &DryRun) -> Response {
-    let mut response = Json(tried).into_response();
+    let mut response = written(tried, OBJECT_BYTES);
     if let Some(revision) = tried.revision {
         response.headers_mut().extend(revision_headers(revision));
     }
@@ -77,13 +88,30 @@ impl<T: Serialize> Single<T> {
         let mut response = if known {
             StatusCode::NOT_MODIFIED.into_response()
         } else {
-            Json(self.object).into_response()
+            written(&self.object, OBJECT_BYTES)
         };
         response
             .headers_mut()
             .extend(revision_headers(self.revision));
         response
     }
+}
+
+fn written(answer: &impl Serialize, capacity: usize) -> Response {
+    match json::to_vec(answer, capacity) {
+        Ok(text) => sent(text),
+        Err(error) => {
+            tracing::error!(%error, "an answer cannot be written as JSON");
+            ProblemResponse::from(ErrorCode::Internal).into_response()
+        }
+    }
+}
+
+fn sent(text: impl Into<Body>) -> Response {
+    let mut response = Response::new(text.into());
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
 }
 
 fn entity_tag(revision: Revision) -> String {

@@ -8,7 +8,7 @@ use guildhall_core::{
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
-use crate::answer::{Changed, Single};
+use crate::answer::{Changed, Listed, Single};
 use crate::change::{Caller, Change, Purpose};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
@@ -94,8 +94,8 @@ impl App {
         caller: Caller,
         effort: Effort,
         query: impl FnOnce(&ReadTx<'_>) -> Result<T, Refusal> + Send + 'static,
-    ) -> Result<axum::Json<T>, ProblemResponse> {
-        Ok(axum::Json(match effort {
+    ) -> Result<Listed<T>, ProblemResponse> {
+        Ok(Listed(match effort {
             Effort::Short => self.guildhall.point(caller.deployment, query)?,
             Effort::Long => self.guildhall.list(caller.deployment, query).await?,
         }))

@@ -8,6 +8,7 @@ use guildhall_types::ledger::LedgerEntry;
 use guildhall_types::limits::{LEDGER_PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX};
 use serde::Deserialize;
 
+use crate::answer::Listed;
 use crate::app::App;
 use crate::change::{Caller, Ids};
 use crate::problem::ProblemResponse;
@@ -34,7 +35,7 @@ pub(crate) async fn list(
     caller: Caller,
     Ids(organization): Ids<OrganizationId>,
     query: ListQuery<Filter>,
-) -> Result<axum::Json<Page<LedgerEntry>>, ProblemResponse> {
+) -> Result<Listed<Page<LedgerEntry>>, ProblemResponse> {
     let page = query.paging.request(LIMITS)?;
     app.list(caller, Effort::Long, move |tx| {
         ledger::list(tx, organization, &page)

@@ -12,7 +12,7 @@ use guildhall_types::{Empty, Page, Problem};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::answer::Changed;
+use crate::answer::{Changed, Listed};
 use crate::app::App;
 use crate::change::{Caller, Ids, With};
 use crate::json::{Json, OptionalJson};
@@ -48,7 +48,7 @@ pub(crate) async fn list(
     caller: Caller,
     Ids(organization): Ids<OrganizationId>,
     query: ListQuery<Filter>,
-) -> Result<axum::Json<Page<OrganizationMember>>, ProblemResponse> {
+) -> Result<Listed<Page<OrganizationMember>>, ProblemResponse> {
     let page = query.paging.request(LIMITS)?;
     let filter = MemberFilter {
         role_id: query::id("role_id", query.filter.role_id.as_deref())?,
@@ -184,7 +184,7 @@ pub(crate) async fn list_of_user(
     State(app): State<App>,
     caller: Caller,
     Ids(user): Ids<UserId>,
-) -> Result<axum::Json<Page<UserOrganizationMembership>>, ProblemResponse> {
+) -> Result<Listed<Page<UserOrganizationMembership>>, ProblemResponse> {
     app.list(caller, Effort::Long, move |tx| members::of_user(tx, user))
         .await
 }

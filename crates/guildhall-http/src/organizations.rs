@@ -15,7 +15,7 @@ use guildhall_types::{Empty, Page, Problem};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::answer::Changed;
+use crate::answer::{Changed, Listed};
 use crate::app::App;
 use crate::change::{Caller, Ids, With};
 use crate::form::Form;
@@ -124,7 +124,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
     query: ListQuery<Filter>,
-) -> Result<axum::Json<Page<Organization>>, ProblemResponse> {
+) -> Result<Listed<Page<Organization>>, ProblemResponse> {
     let page = query.paging.request(LIMITS)?;
     let present = |text: Option<String>| text.filter(|text| !text.is_empty());
     let filter = OrganizationFilter {

@@ -6,7 +6,7 @@ use guildhall_types::ids::{OrganizationId, RoleId};
 use guildhall_types::roles::{CreateRole, DeploymentRole, Role, UpdateRole};
 use guildhall_types::{Empty, Page, Problem};
 
-use crate::answer::Changed;
+use crate::answer::{Changed, Listed};
 use crate::app::App;
 use crate::change::{Caller, Ids, With};
 use crate::json::Json;
@@ -21,7 +21,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
     Ids(organization): Ids<OrganizationId>,
-) -> Result<axum::Json<Page<Role>>, ProblemResponse> {
+) -> Result<Listed<Page<Role>>, ProblemResponse> {
     app.list(caller, Effort::Long, move |tx| {
         roles::list(tx, organization)
     })
@@ -99,7 +99,7 @@ pub(crate) async fn delete(
 pub(crate) async fn list_of_deployment(
     State(app): State<App>,
     caller: Caller,
-) -> Result<axum::Json<Page<DeploymentRole>>, ProblemResponse> {
+) -> Result<Listed<Page<DeploymentRole>>, ProblemResponse> {
     app.list(caller, Effort::Short, roles::list_of_deployment)
         .await
 }

@@ -12,7 +12,7 @@ use guildhall_types::{Empty, Page, Problem};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::answer::Changed;
+use crate::answer::{Changed, Listed};
 use crate::app::App;
 use crate::change::{Caller, Ids, With, invalid_field};
 use crate::form::Form;
@@ -131,7 +131,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
     query: ListQuery<Filter>,
-) -> Result<axum::Json<Page<User>>, ProblemResponse> {
+) -> Result<Listed<Page<User>>, ProblemResponse> {
     let page = query.paging.request(LIMITS)?;
     let sort = match query.paging.sort_key.as_deref() {
         None | Some("" | "created_at") => UserSort::CreatedAt,

@@ -1,5 +1,7 @@
 //! JSON that a caller owns: metadata, kept as the text the server has validated.
 
+mod writer;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,6 +11,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use serde_json::value::RawValue;
 
+pub use self::writer::to_vec;
 use crate::limits::{JSON_DEPTH_MAX, METADATA_BYTES_MAX};
 
 /// A JSON object as text: validated once at the door, then stored and sent without being parsed again.

@@ -14,7 +14,7 @@ use crate::refusal::Refusal;
 const VERSION: u8 = 1;
 
 /// The sort key of the last item of a page.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Key {
     /// A number or a time.
     Int(i64),

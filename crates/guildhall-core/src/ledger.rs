@@ -1,6 +1,6 @@
 //! The ledger: one entry for each change, chained by hash to the entry before it in its stream.
 
-use guildhall_db::{Param, Row, Tx, statements};
+use guildhall_db::{Row, Tx, statements};
 use guildhall_types::ids::{DeploymentId, KeyId, OrganizationId};
 use guildhall_types::ledger::{Action, Actor, LedgerEntry};
 use guildhall_types::{Page, Revision, Timestamp};
@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use crate::access::news::News;
-use crate::cursor::{Binding, Cursor, Key};
-use crate::paging::{Order, PageRequest};
+use crate::lists::{List, orders};
+use crate::paging::PageRequest;
 use crate::refusal::Refusal;
 use crate::scope::{ReadTx, WriteTx};
 
@@ -19,16 +19,16 @@ statements! {
           request_id, entity_id, before, after, previous_hash, hash)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
     END = "INSERT INTO ledger_ends (deployment_id, stream_id, revision, hash) VALUES (?1, ?2, ?3, ?4)";
-    OLDEST_FIRST = "SELECT revision, occurred_at, action, actor_key_id, request_id, entity_id, before, after,
-          previous_hash, hash
-        FROM ledger WHERE deployment_id = ?1 AND stream_id = ?2 AND revision > ?3
-        ORDER BY revision LIMIT ?4 OFFSET ?5";
-    NEWEST_FIRST = "SELECT revision, occurred_at, action, actor_key_id, request_id, entity_id, before, after,
-          previous_hash, hash
-        FROM ledger WHERE deployment_id = ?1 AND stream_id = ?2 AND revision < ?3
-        ORDER BY revision DESC LIMIT ?4 OFFSET ?5";
+    BETWEEN = "SELECT revision, action, entity_id, before, after FROM ledger
+        WHERE deployment_id = ?1 AND stream_id = ?2 AND revision > ?3 AND revision <= ?4 ORDER BY revision";
     /// A stream has no gaps, so that its last revision is the number of its entries.
     LAST = "SELECT COALESCE(MAX(revision), 0) FROM ledger WHERE deployment_id = ?1 AND stream_id = ?2";
+}
+
+orders! {
+    "l.revision, l.occurred_at, l.action, l.actor_key_id, l.request_id, l.entity_id, l.before, l.after, l.previous_hash,
+      l.hash", "l.revision";
+    ENTRIES: "ledger l WHERE l.deployment_id = ?1 AND l.stream_id = ?6", Numbers "l.revision";
 }
 
 /// A SHA-256.
@@ -234,32 +234,13 @@ pub fn list(
             guildhall_types::ErrorCode::OrganizationNotFound,
         ));
     }
-    let binding = Binding::new(deployment, &("ledger", stream, request.order.word()));
-    let start = match request.order {
-        Order::Ascending => 0,
-        Order::Descending => i64::MAX,
+    let list = List {
+        query: ("ledger", stream),
+        ordered: &ENTRIES,
+        filters: &[&stream],
+        total: u64::try_from(total).unwrap_or_default(),
     };
-    let after = request.cursor(binding)?.map_or(start, |cursor| cursor.id);
-    let statement = match request.order {
-        Order::Ascending => &OLDEST_FIRST,
-        Order::Descending => &NEWEST_FIRST,
-    };
-    let entries = tx.sql.rows(
-        statement,
-        &[
-            &deployment,
-            &stream,
-            &after,
-            &request.fetch(),
-            &request.offset,
-        ],
-        entry,
-    )?;
-    let total = u64::try_from(total).unwrap_or_default();
-    Ok(request.page(entries, total, binding, |last| Cursor {
-        key: Key::Int(0),
-        id: last.revision,
-    }))
+    list.page(tx, request, entry)
 }
 
 /// What happened to an organization after the revision `after`, up to `until`.
@@ -270,20 +251,16 @@ pub(crate) fn between(
     after: i64,
     until: i64,
 ) -> Result<Vec<News>, Refusal> {
-    let (stream, count) = (organization.raw(), until - after);
-    if count <= 0 {
-        return Ok(Vec::new());
-    }
-    let params: [&dyn Param; 5] = [&deployment, &stream, &after, &count, &0_i64];
-    sql.rows(&OLDEST_FIRST, &params, |row| {
+    let stream = organization.raw();
+    sql.rows(&BETWEEN, &[&deployment, &stream, &after, &until], |row| {
         Ok(News {
             deployment,
             stream,
             revision: row.get(0)?,
-            action: action(row)?,
-            entity: row.get(5)?,
-            before: row.get(6)?,
-            after: row.get(7)?,
+            action: action(row, 1)?,
+            entity: row.get(2)?,
+            before: row.get(3)?,
+            after: row.get(4)?,
         })
     })
 }
@@ -311,26 +288,26 @@ fn actor(key: Option<KeyId>, request_id: &str) -> Actor {
     }
 }
 
-fn entry(row: &Row<'_>) -> Result<LedgerEntry, Refusal> {
+fn entry(row: &Row<'_>, first: usize) -> Result<LedgerEntry, Refusal> {
     let side = |index| -> Result<Option<Box<RawValue>>, Refusal> {
         let text: Option<String> = row.get(index)?;
         Ok(text.map(RawValue::from_string).transpose()?)
     };
     Ok(LedgerEntry {
-        revision: row.get(0)?,
-        occurred_at: row.get(1)?,
-        action: action(row)?,
-        actor: actor(row.get(3)?, row.text(4)?),
-        request_id: row.get(4)?,
-        entity_id: row.get::<i64>(5)?.to_string(),
-        before: side(6)?,
-        after: side(7)?,
-        previous_hash: hex::encode(row.get::<Hash>(8)?),
-        hash: hex::encode(row.get::<Hash>(9)?),
+        revision: row.get(first)?,
+        occurred_at: row.get(first + 1)?,
+        action: action(row, first + 2)?,
+        actor: actor(row.get(first + 3)?, row.text(first + 4)?),
+        request_id: row.get(first + 4)?,
+        entity_id: row.get::<i64>(first + 5)?.to_string(),
+        before: side(first + 6)?,
+        after: side(first + 7)?,
+        previous_hash: hex::encode(row.get::<Hash>(first + 8)?),
+        hash: hex::encode(row.get::<Hash>(first + 9)?),
     })
 }
 
-fn action(row: &Row<'_>) -> Result<Action, Refusal> {
-    let action = Action::from_word(row.text(2)?);
-    Ok(action.ok_or_else(|| row.corrupt(2, "no such action"))?)
+fn action(row: &Row<'_>, index: usize) -> Result<Action, Refusal> {
+    let action = Action::from_word(row.text(index)?);
+    Ok(action.ok_or_else(|| row.corrupt(index, "no such action"))?)
 }

@@ -18,6 +18,7 @@ mod ids;
 pub mod images;
 pub mod keys;
 pub mod ledger;
+mod lists;
 pub mod members;
 mod normalise;
 pub mod organizations;
@@ -58,6 +59,7 @@ pub fn rule_statements() -> Vec<&'static guildhall_db::Stmt> {
         ids::STATEMENTS,
         images::STATEMENTS,
         keys::STATEMENTS,
+        ledger::ORDERS,
         ledger::STATEMENTS,
         roles::STATEMENTS,
         scope::STATEMENTS,

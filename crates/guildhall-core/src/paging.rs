@@ -3,7 +3,7 @@
 use guildhall_types::limits::OFFSET_MAX;
 use guildhall_types::{ErrorCode, Page};
 
-use crate::cursor::{Binding, Cursor, Key};
+use crate::cursor::{Binding, Cursor};
 use crate::refusal::Refusal;
 
 /// The direction of a list.
@@ -22,34 +22,6 @@ impl Order {
         match self {
             Self::Ascending => "asc",
             Self::Descending => "desc",
-        }
-    }
-
-    /// The place before the first row of an order by a number.
-    pub(crate) fn start_of_numbers(self) -> Cursor {
-        match self {
-            Self::Ascending => Cursor {
-                key: Key::Int(i64::MIN),
-                id: 0,
-            },
-            Self::Descending => Cursor {
-                key: Key::Int(i64::MAX),
-                id: i64::MAX,
-            },
-        }
-    }
-
-    /// The place before the first row of an order by a folded text.
-    pub(crate) fn start_of_texts(self) -> Cursor {
-        match self {
-            Self::Ascending => Cursor {
-                key: Key::Text(String::new()),
-                id: 0,
-            },
-            Self::Descending => Cursor {
-                key: Key::Text(char::MAX.to_string()),
-                id: i64::MAX,
-            },
         }
     }
 }
@@ -132,40 +104,14 @@ impl PageRequest {
     }
 
     /// The place that the caller's cursor names.
-    pub(crate) fn cursor(&self, binding: Binding) -> Result<Option<Cursor>, Refusal> {
+    pub(crate) fn cursor(
+        &self,
+        binding: impl FnOnce() -> Binding,
+    ) -> Result<Option<Cursor>, Refusal> {
         self.cursor
             .as_deref()
-            .map(|text| Cursor::decode(text, binding))
+            .map(|text| Cursor::decode(text, binding()))
             .transpose()
-    }
-
-    /// How many rows to read: one more than the page, to see whether anything follows.
-    pub(crate) fn fetch(&self) -> i64 {
-        i64::from(self.limit) + 1
-    }
-
-    /// The page made of the rows that were read.
-    pub(crate) fn page<T>(
-        &self,
-        mut rows: Vec<T>,
-        total: u64,
-        binding: Binding,
-        cursor: impl FnOnce(&T) -> Cursor,
-    ) -> Page<T> {
-        let has_more = rows.len() > self.limit as usize;
-        rows.truncate(self.limit as usize);
-        let next_cursor = rows
-            .last()
-            .filter(|_| has_more)
-            .map(|last| cursor(last).encode(binding));
-        Page {
-            data: rows,
-            total,
-            limit: u64::from(self.limit),
-            offset: u64::try_from(self.offset).unwrap_or_default(),
-            has_more,
-            next_cursor,
-        }
     }
 
     /// The page of a list with at most one item.

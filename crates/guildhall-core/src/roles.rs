@@ -1,6 +1,7 @@
 //! Roles: named sets of permissions, of one organization or of the deployment.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use guildhall_db::{DbError, Row, statements};
 use guildhall_types::ids::{OrganizationId, RoleId};
@@ -167,32 +168,27 @@ pub(crate) fn scope(role: &Role, organization: OrganizationId) -> i64 {
     }
 }
 
-/// Roles that were looked up in this transaction, so that a page of members reads each role once.
+/// Roles that were looked up in this transaction, so that a page of members reads each role once and holds it once.
 #[derive(Debug, Default)]
-pub(crate) struct Lookup(BTreeMap<(OrganizationId, RoleId), Role>);
+pub(crate) struct Lookup(BTreeMap<(OrganizationId, RoleId), Arc<Role>>);
 
 impl Lookup {
-    /// The roles with these ids, oldest first.
-    pub(crate) fn roles(
+    /// The role with this id, which a member holds.
+    pub(crate) fn role(
         &mut self,
         tx: &ReadTx<'_>,
         organization: OrganizationId,
-        ids: &[RoleId],
-    ) -> Result<Vec<Role>, Refusal> {
-        let mut roles = Vec::with_capacity(ids.len());
-        for id in ids {
-            let key = (organization, *id);
-            if let Some(role) = self.0.get(&key) {
-                roles.push(role.clone());
-                continue;
-            }
-            let role = find(tx, organization, *id)?
-                .ok_or_else(|| Refusal::internal("a member holds a role that is missing"))?;
-            self.0.insert(key, role.clone());
-            roles.push(role);
+        id: RoleId,
+    ) -> Result<Arc<Role>, Refusal> {
+        let key = (organization, id);
+        if let Some(role) = self.0.get(&key) {
+            return Ok(Arc::clone(role));
         }
-        roles.sort_unstable_by_key(|role| (role.created_at, role.id));
-        Ok(roles)
+        let role = find(tx, organization, id)?
+            .ok_or_else(|| Refusal::internal("a member holds a role that is missing"))?;
+        let role = Arc::new(role);
+        self.0.insert(key, Arc::clone(&role));
+        Ok(role)
     }
 }
 

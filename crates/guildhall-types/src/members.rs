@@ -1,5 +1,7 @@
 //! Members: the users of an organization, with the roles they hold there.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{MemberId, OrganizationId, RoleId, UserId};
@@ -14,11 +16,32 @@ use crate::time::Timestamp;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MemberRole {
     /// The role itself.
-    #[serde(flatten)]
-    pub role: Role,
+    // The members of a page hold few different ones, and share them.
+    #[serde(flatten, with = "shared")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Role))]
+    pub role: Arc<Role>,
     /// When the member ceases to hold it; absent where it is held without limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+}
+
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        value: &Arc<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        value.as_ref().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Arc<T>, D::Error> {
+        T::deserialize(deserializer).map(Arc::new)
+    }
 }
 
 /// The membership of a user in an organization.

@@ -71,7 +71,7 @@ impl Difference {
         request: &PageRequest,
     ) -> Result<AccessDifference, Refusal> {
         let binding = Binding::new(self.deployment_id, &("dry_run", change));
-        let after = request.cursor(binding)?.map(|cursor| cursor.id);
+        let after = request.cursor(|| binding)?.map(|cursor| cursor.id);
         let (mut gained, mut lost) = (Counts::default(), Counts::default());
         let (mut total, mut page) = (0, Selection::new(request));
         for change in diff(&self.moment(&self.before), &self.moment(&self.after), None) {

@@ -19,6 +19,7 @@ pub(crate) fn statements() -> Vec<&'static Stmt> {
     [
         commands::STATEMENTS,
         expiry::STATEMENTS,
+        queries::ORDERS,
         queries::STATEMENTS,
         rows::STATEMENTS,
     ]

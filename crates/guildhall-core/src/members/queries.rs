@@ -1,17 +1,17 @@
 //! Reading members.
 
-use guildhall_db::{Stmt, statements};
+use guildhall_db::{Param, Row, statements};
 use guildhall_types::ids::{MemberId, OrganizationId, RoleId, UserId};
 use guildhall_types::members::{OrganizationMember, UserOrganizationMembership};
 use guildhall_types::{JsonObject, Page, Timestamp};
 use serde::Serialize;
 
-use super::rows::{Assignment, MemberRow, assignments, assignments_column, columns, member_roles};
-use crate::cursor::{Binding, Cursor, Key};
+use super::rows::{MemberRow, Run, assign, assignments, columns, member_roles};
 use crate::fields::search_key;
+use crate::lists::{List, Ordered, orders};
 use crate::normalise;
 use crate::organizations::{self, OrganizationRow};
-use crate::paging::{Effort, Order, PageRequest};
+use crate::paging::{Effort, PageRequest};
 use crate::refusal::Refusal;
 use crate::roles::Lookup;
 use crate::scope::{OrganizationRead, ReadTx};
@@ -45,118 +45,93 @@ pub enum MemberSort {
     Username,
 }
 
-macro_rules! selects {
-    ($($name:ident: $from:expr, $key:literal, $past:literal, $direction:literal;)+) => {
-        statements! {
-            COUNT_IN_ORGANIZATION = concat!("SELECT COUNT(*) FROM ", in_organization!());
-            COUNT_WITH_ROLE = concat!("SELECT COUNT(*) FROM ", with_role!());
-            FIND_BY_USER = concat!("SELECT ", columns!(), ", u.search_key
-                FROM organization_members m CROSS JOIN users u
-                WHERE m.deployment_id = ?1 AND m.organization_id = ?2 AND m.user_id = ?3
-                  AND u.deployment_id = ?1 AND u.id = ?3");
-            OF_USER = concat!("SELECT m.id, m.created_at, m.updated_at, m.public_metadata, m.expires_at,
-                  m.suspended_at, ", assignments_column!(), ", ", organizations::columns!(), "
-                FROM organization_members m CROSS JOIN organizations o
-                WHERE m.deployment_id = ?1 AND m.user_id = ?2
-                  AND o.deployment_id = ?1 AND o.id = m.organization_id
-                ORDER BY m.id DESC");
-            $($name = concat!("SELECT ", columns!(), " FROM ", $from,
-                " AND (", $key, ", m.id) ", $past, " (?5, ?6)
-                ORDER BY ", $key, " ", $direction, ", m.id ", $direction, " LIMIT ?7 OFFSET ?8");)+
-        }
-    };
+statements! {
+    COUNT_SEARCHED = "SELECT COUNT(*) FROM organization_members m CROSS JOIN users u
+        WHERE m.deployment_id = ?1 AND m.organization_id = ?2
+          AND u.deployment_id = ?1 AND u.id = m.user_id AND u.search_key LIKE ?3 ESCAPE '\\'";
+    COUNT_WITH_ROLE = "SELECT COUNT(*) FROM organization_member_roles r CROSS JOIN organization_members m CROSS JOIN users u
+        WHERE r.deployment_id = ?1 AND r.scope IN (0, ?2) AND r.role_id = ?4 AND r.organization_id = ?2
+          AND m.deployment_id = ?1 AND m.organization_id = ?2 AND m.id = r.member_id
+          AND u.deployment_id = ?1 AND u.id = m.user_id AND u.search_key LIKE ?3 ESCAPE '\\'";
+    FIND_BY_USER = concat!("SELECT u.search_key, ", columns!(), "
+        FROM organization_members m CROSS JOIN users u
+        WHERE m.deployment_id = ?1 AND m.organization_id = ?2 AND m.user_id = ?3
+          AND u.deployment_id = ?1 AND u.id = ?3");
+    OF_USER = concat!("SELECT m.id, m.created_at, m.updated_at, m.public_metadata, m.expires_at, m.suspended_at, ",
+          organizations::columns!(), "
+        FROM organization_members m CROSS JOIN organizations o
+        WHERE m.deployment_id = ?1 AND m.user_id = ?2
+          AND o.deployment_id = ?1 AND o.id = m.organization_id
+        ORDER BY m.id DESC");
 }
 
-// `?4` is the pattern that the user's search key must fit: `%` when there is no search.
-macro_rules! in_organization {
+// `?6` is the organization, `?7` the pattern that the user's search key must fit, `?8` the role.
+macro_rules! all {
     () => {
         "organization_members m CROSS JOIN users u
-          WHERE m.deployment_id = ?1 AND m.organization_id = ?2 AND CAST(?3 AS BIGINT) IS NULL
-            AND u.deployment_id = ?1 AND u.id = m.user_id AND u.search_key LIKE ?4 ESCAPE '\\'"
+          WHERE m.deployment_id = ?1 AND m.organization_id = ?6
+            AND u.deployment_id = ?1 AND u.id = m.user_id"
+    };
+}
+macro_rules! searched {
+    () => {
+        concat!(all!(), " AND u.search_key LIKE ?7 ESCAPE '\\'")
     };
 }
 macro_rules! with_role {
     () => {
         "organization_member_roles r CROSS JOIN organization_members m CROSS JOIN users u
-          WHERE r.deployment_id = ?1 AND r.scope IN (0, ?2) AND r.role_id = ?3 AND r.organization_id = ?2
-            AND m.deployment_id = ?1 AND m.organization_id = ?2 AND m.id = r.member_id
-            AND u.deployment_id = ?1 AND u.id = m.user_id AND u.search_key LIKE ?4 ESCAPE '\\'"
+          WHERE r.deployment_id = ?1 AND r.scope IN (0, ?6) AND r.role_id = ?8 AND r.organization_id = ?6
+            AND m.deployment_id = ?1 AND m.organization_id = ?6 AND m.id = r.member_id
+            AND u.deployment_id = ?1 AND u.id = m.user_id AND u.search_key LIKE ?7 ESCAPE '\\'"
     };
 }
 
-selects! {
-    BY_CREATED_AT_ASC: in_organization!(), "m.id", ">", "ASC";
-    BY_CREATED_AT_DESC: in_organization!(), "m.id", "<", "DESC";
-    BY_FIRST_NAME_ASC: in_organization!(), "u.first_name_key", ">", "ASC";
-    BY_FIRST_NAME_DESC: in_organization!(), "u.first_name_key", "<", "DESC";
-    BY_LAST_NAME_ASC: in_organization!(), "u.last_name_key", ">", "ASC";
-    BY_LAST_NAME_DESC: in_organization!(), "u.last_name_key", "<", "DESC";
-    BY_EMAIL_ASC: in_organization!(), "u.primary_email_key", ">", "ASC";
-    BY_EMAIL_DESC: in_organization!(), "u.primary_email_key", "<", "DESC";
-    BY_USERNAME_ASC: in_organization!(), "u.username_key", ">", "ASC";
-    BY_USERNAME_DESC: in_organization!(), "u.username_key", "<", "DESC";
-    WITH_ROLE_BY_CREATED_AT_ASC: with_role!(), "m.id", ">", "ASC";
-    WITH_ROLE_BY_CREATED_AT_DESC: with_role!(), "m.id", "<", "DESC";
-    WITH_ROLE_BY_FIRST_NAME_ASC: with_role!(), "u.first_name_key", ">", "ASC";
-    WITH_ROLE_BY_FIRST_NAME_DESC: with_role!(), "u.first_name_key", "<", "DESC";
-    WITH_ROLE_BY_LAST_NAME_ASC: with_role!(), "u.last_name_key", ">", "ASC";
-    WITH_ROLE_BY_LAST_NAME_DESC: with_role!(), "u.last_name_key", "<", "DESC";
-    WITH_ROLE_BY_EMAIL_ASC: with_role!(), "u.primary_email_key", ">", "ASC";
-    WITH_ROLE_BY_EMAIL_DESC: with_role!(), "u.primary_email_key", "<", "DESC";
-    WITH_ROLE_BY_USERNAME_ASC: with_role!(), "u.username_key", ">", "ASC";
-    WITH_ROLE_BY_USERNAME_DESC: with_role!(), "u.username_key", "<", "DESC";
+orders! {
+    columns!(), "m.id";
+    BY_CREATED_AT: all!(), Numbers "m.id";
+    BY_FIRST_NAME: all!(), Texts "u.first_name_key";
+    BY_LAST_NAME: all!(), Texts "u.last_name_key";
+    BY_EMAIL: all!(), Texts "u.primary_email_key";
+    BY_USERNAME: all!(), Texts "u.username_key";
+    SEARCHED_BY_CREATED_AT: searched!(), Numbers "m.id";
+    SEARCHED_BY_FIRST_NAME: searched!(), Texts "u.first_name_key";
+    SEARCHED_BY_LAST_NAME: searched!(), Texts "u.last_name_key";
+    SEARCHED_BY_EMAIL: searched!(), Texts "u.primary_email_key";
+    SEARCHED_BY_USERNAME: searched!(), Texts "u.username_key";
+    WITH_ROLE_BY_CREATED_AT: with_role!(), Numbers "m.id";
+    WITH_ROLE_BY_FIRST_NAME: with_role!(), Texts "u.first_name_key";
+    WITH_ROLE_BY_LAST_NAME: with_role!(), Texts "u.last_name_key";
+    WITH_ROLE_BY_EMAIL: with_role!(), Texts "u.primary_email_key";
+    WITH_ROLE_BY_USERNAME: with_role!(), Texts "u.username_key";
 }
 
-fn statement(with_role: bool, sort: MemberSort, order: Order) -> &'static Stmt {
+/// Where a list takes its rows from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    All,
+    Searched,
+    WithRole,
+}
+
+fn ordered(source: Source, sort: MemberSort) -> &'static Ordered {
     use MemberSort::{CreatedAt, Email, FirstName, LastName, Username};
-    use Order::{Ascending, Descending};
-    match (with_role, sort, order) {
-        (false, CreatedAt, Ascending) => &BY_CREATED_AT_ASC,
-        (false, CreatedAt, Descending) => &BY_CREATED_AT_DESC,
-        (false, FirstName, Ascending) => &BY_FIRST_NAME_ASC,
-        (false, FirstName, Descending) => &BY_FIRST_NAME_DESC,
-        (false, LastName, Ascending) => &BY_LAST_NAME_ASC,
-        (false, LastName, Descending) => &BY_LAST_NAME_DESC,
-        (false, Email, Ascending) => &BY_EMAIL_ASC,
-        (false, Email, Descending) => &BY_EMAIL_DESC,
-        (false, Username, Ascending) => &BY_USERNAME_ASC,
-        (false, Username, Descending) => &BY_USERNAME_DESC,
-        (true, CreatedAt, Ascending) => &WITH_ROLE_BY_CREATED_AT_ASC,
-        (true, CreatedAt, Descending) => &WITH_ROLE_BY_CREATED_AT_DESC,
-        (true, FirstName, Ascending) => &WITH_ROLE_BY_FIRST_NAME_ASC,
-        (true, FirstName, Descending) => &WITH_ROLE_BY_FIRST_NAME_DESC,
-        (true, LastName, Ascending) => &WITH_ROLE_BY_LAST_NAME_ASC,
-        (true, LastName, Descending) => &WITH_ROLE_BY_LAST_NAME_DESC,
-        (true, Email, Ascending) => &WITH_ROLE_BY_EMAIL_ASC,
-        (true, Email, Descending) => &WITH_ROLE_BY_EMAIL_DESC,
-        (true, Username, Ascending) => &WITH_ROLE_BY_USERNAME_ASC,
-        (true, Username, Descending) => &WITH_ROLE_BY_USERNAME_DESC,
-    }
-}
-
-impl MemberSort {
-    /// The place before the first row of the order.
-    fn start(self, order: Order) -> Cursor {
-        match self {
-            Self::CreatedAt => order.start_of_numbers(),
-            Self::FirstName | Self::LastName | Self::Email | Self::Username => {
-                order.start_of_texts()
-            }
-        }
-    }
-
-    fn place(self, row: &MemberRow) -> Cursor {
-        let key = match self {
-            Self::CreatedAt => Key::Int(row.id.raw()),
-            Self::FirstName => Key::Text(row.first_name_key.clone()),
-            Self::LastName => Key::Text(row.last_name_key.clone()),
-            Self::Email => Key::Text(row.email_key.clone()),
-            Self::Username => Key::Text(row.username_key.clone()),
-        };
-        Cursor {
-            key,
-            id: row.id.raw(),
-        }
+    match (source, sort) {
+        (Source::All, CreatedAt) => &BY_CREATED_AT,
+        (Source::All, FirstName) => &BY_FIRST_NAME,
+        (Source::All, LastName) => &BY_LAST_NAME,
+        (Source::All, Email) => &BY_EMAIL,
+        (Source::All, Username) => &BY_USERNAME,
+        (Source::Searched, CreatedAt) => &SEARCHED_BY_CREATED_AT,
+        (Source::Searched, FirstName) => &SEARCHED_BY_FIRST_NAME,
+        (Source::Searched, LastName) => &SEARCHED_BY_LAST_NAME,
+        (Source::Searched, Email) => &SEARCHED_BY_EMAIL,
+        (Source::Searched, Username) => &SEARCHED_BY_USERNAME,
+        (Source::WithRole, CreatedAt) => &WITH_ROLE_BY_CREATED_AT,
+        (Source::WithRole, FirstName) => &WITH_ROLE_BY_FIRST_NAME,
+        (Source::WithRole, LastName) => &WITH_ROLE_BY_LAST_NAME,
+        (Source::WithRole, Email) => &WITH_ROLE_BY_EMAIL,
+        (Source::WithRole, Username) => &WITH_ROLE_BY_USERNAME,
     }
 }
 
@@ -202,14 +177,16 @@ fn find(
         &FIND_BY_USER,
         &[&tx.deployment.id(), &organization, &user],
         |row| {
-            let fits =
-                search.is_none_or(|search| row.text(19).is_ok_and(|key| key.contains(search)));
-            Ok::<_, Refusal>((MemberRow::read(row)?, fits))
+            let search_key = row.text(0)?;
+            let fits = search.is_none_or(|search| search_key.contains(search));
+            Ok::<_, Refusal>((MemberRow::read(row, 1)?, fits))
         },
     )?;
-    Ok(found
-        .filter(|(row, fits)| *fits && role.is_none_or(|role| row.assignment(role).is_some()))
-        .map(|(row, _)| row))
+    let Some((mut member, true)) = found else {
+        return Ok(None);
+    };
+    member.assignments = assignments(tx, organization, member.id)?;
+    Ok(Some(member).filter(|member| role.is_none_or(|role| member.assignment(role).is_some())))
 }
 
 fn select(
@@ -225,44 +202,33 @@ fn select(
     request: &PageRequest,
 ) -> Result<Page<MemberRow>, Refusal> {
     let deployment = tx.deployment.id();
-    let query = ("members", organization, filter, sort, request.order.word());
-    let binding = Binding::new(deployment, &query);
-    let place = request
-        .cursor(binding)?
-        .unwrap_or_else(|| sort.start(request.order));
     let pattern = normalise::like_pattern(search.unwrap_or_default());
-    let total = match (search, filter.role_id) {
-        (None, None) => member_count,
-        (_, role) => {
-            let count = if role.is_some() {
-                &COUNT_WITH_ROLE
-            } else {
-                &COUNT_IN_ORGANIZATION
-            };
-            tx.sql
-                .one(
-                    count,
-                    &[&deployment, &organization, &role, &pattern],
-                    |row| Ok::<_, Refusal>(row.get::<u64>(0)?),
-                )?
-                .unwrap_or_default()
+    let filters: [&dyn Param; 3] = [&organization, &pattern, &filter.role_id];
+    let (source, taken, count) = match (search, filter.role_id) {
+        (None, None) => (Source::All, 1, None),
+        (Some(_), None) => (Source::Searched, 2, Some(&COUNT_SEARCHED)),
+        (_, Some(_)) => (Source::WithRole, 3, Some(&COUNT_WITH_ROLE)),
+    };
+    let filters = filters.get(..taken).unwrap_or_default();
+    let total = match count {
+        None => member_count,
+        Some(statement) => {
+            let params = [&[&deployment as &dyn Param], filters].concat();
+            let count = |row: &Row<'_>| Ok::<_, Refusal>(row.get(0)?);
+            tx.sql.one(statement, &params, count)?.unwrap_or_default()
         }
     };
-    let rows = tx.sql.rows(
-        statement(filter.role_id.is_some(), sort, request.order),
-        &[
-            &deployment,
-            &organization,
-            &filter.role_id,
-            &pattern,
-            &place.key,
-            &place.id,
-            &request.fetch(),
-            &request.offset,
-        ],
-        MemberRow::read,
-    )?;
-    Ok(request.page(rows, total, binding, |last| sort.place(last)))
+    let list = List {
+        query: ("members", organization, filter, sort),
+        ordered: ordered(source, sort),
+        filters,
+        total,
+    };
+    let mut page = list.page(tx, request, MemberRow::read)?;
+    let whole = source == Source::All && sort == MemberSort::CreatedAt;
+    let run = if whole { Run::Whole } else { Run::Broken };
+    assign(tx, organization, &mut page.data, run)?;
+    Ok(page)
 }
 
 /// All memberships of a user, newest first.
@@ -278,8 +244,7 @@ pub fn of_user(tx: &ReadTx<'_>, user: UserId) -> Result<Page<UserOrganizationMem
                 public_metadata: row.get(3)?,
                 expires_at: row.get(4)?,
                 suspended_at: row.get(5)?,
-                assignments: assignments(row, 6)?,
-                organization: OrganizationRow::read(row, 7)?,
+                organization: OrganizationRow::read(row, 6)?,
             })
         })?;
     let mut lookup = Lookup::default();
@@ -297,7 +262,6 @@ struct Membership {
     public_metadata: JsonObject,
     expires_at: Option<Timestamp>,
     suspended_at: Option<Timestamp>,
-    assignments: Vec<Assignment>,
     organization: OrganizationRow,
 }
 
@@ -309,6 +273,7 @@ impl Membership {
         lookup: &mut Lookup,
     ) -> Result<UserOrganizationMembership, Refusal> {
         let organization_id = self.organization.id;
+        let assignments = assignments(tx, organization_id, self.id)?;
         Ok(UserOrganizationMembership {
             id: self.id,
             created_at: self.created_at,
@@ -318,7 +283,7 @@ impl Membership {
             public_metadata: self.public_metadata,
             expires_at: self.expires_at,
             suspended_at: self.suspended_at,
-            roles: member_roles(tx, lookup, organization_id, &self.assignments)?,
+            roles: member_roles(tx, lookup, organization_id, &assignments)?,
             organization: self.organization.wire(tx),
         })
     }

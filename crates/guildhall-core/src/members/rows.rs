@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use guildhall_db::{Row, statements};
+use guildhall_db::{Param, Row, statements};
 use guildhall_types::ids::{MemberId, OrganizationId, RoleId, UserId};
 use guildhall_types::members::{MemberRole, OrganizationMember};
 use guildhall_types::{ErrorCode, JsonObject, Timestamp};
@@ -12,27 +12,11 @@ use crate::refusal::Refusal;
 use crate::roles::Lookup;
 use crate::scope::ReadTx;
 
-/// The assignments of the member `m`, as [`assignments`] reads them: `id` or `id@end`, between commas.
-macro_rules! assignments_column {
-    () => {
-        "(SELECT string_agg(CAST(l.role_id AS TEXT) || COALESCE('@' || CAST(l.expires_at AS TEXT), ''), ',')
-            FROM organization_member_roles l
-            WHERE l.deployment_id = m.deployment_id AND l.organization_id = m.organization_id
-              AND l.member_id = m.id)"
-    };
-}
-pub(super) use assignments_column;
-
 /// The columns that [`MemberRow::read`] expects, in its order; `m` is the member, `u` the user.
 macro_rules! columns {
     () => {
-        concat!(
-            "m.id, m.created_at, m.updated_at, m.organization_id, m.user_id, m.public_metadata, m.expires_at,
-          m.suspended_at, ",
-            $crate::members::rows::assignments_column!(),
-            ", u.first_name, u.last_name, u.username, u.primary_email, u.primary_phone, u.created_at,
-          u.first_name_key, u.last_name_key, u.primary_email_key, u.username_key"
-        )
+        "m.id, m.created_at, m.updated_at, m.organization_id, m.user_id, m.public_metadata, m.expires_at, m.suspended_at,
+          u.first_name, u.last_name, u.username, u.primary_email, u.primary_phone, u.created_at"
     };
 }
 pub(super) use columns;
@@ -41,6 +25,9 @@ statements! {
     LOAD = concat!("SELECT ", columns!(), " FROM organization_members m CROSS JOIN users u
         WHERE m.deployment_id = ?1 AND m.organization_id = ?2 AND m.id = ?3
           AND u.deployment_id = ?1 AND u.id = m.user_id");
+    ASSIGNMENTS = "SELECT member_id, role_id, expires_at FROM organization_member_roles
+        WHERE deployment_id = ?1 AND organization_id = ?2 AND member_id >= ?3 AND member_id <= ?4
+        ORDER BY member_id, role_id";
 }
 
 /// A role as a member holds it.
@@ -68,7 +55,7 @@ pub(super) struct MemberRow {
     pub(super) public_metadata: JsonObject,
     pub(super) expires_at: Option<Timestamp>,
     pub(super) suspended_at: Option<Timestamp>,
-    /// In the order of the roles' ids.
+    /// In the order of the roles' ids; [`assign`] fills it in.
     pub(super) assignments: Vec<Assignment>,
     first_name: String,
     last_name: String,
@@ -76,10 +63,6 @@ pub(super) struct MemberRow {
     primary_email: String,
     primary_phone: String,
     user_created_at: Timestamp,
-    pub(super) first_name_key: String,
-    pub(super) last_name_key: String,
-    pub(super) email_key: String,
-    pub(super) username_key: String,
 }
 
 /// A member as the ledger keeps it. What is without limit and not suspended is kept as it was before there were either.
@@ -100,27 +83,24 @@ pub(crate) struct MemberRecord<'a> {
 }
 
 impl MemberRow {
-    pub(super) fn read(row: &Row<'_>) -> Result<Self, Refusal> {
+    /// Reads the [`columns`], from the column at `first` on; the assignments are of another table.
+    pub(super) fn read(row: &Row<'_>, first: usize) -> Result<Self, Refusal> {
         Ok(Self {
-            id: row.get(0)?,
-            created_at: row.get(1)?,
-            updated_at: row.get(2)?,
-            organization_id: row.get(3)?,
-            user_id: row.get(4)?,
-            public_metadata: row.get(5)?,
-            expires_at: row.get(6)?,
-            suspended_at: row.get(7)?,
-            assignments: assignments(row, 8)?,
-            first_name: row.get(9)?,
-            last_name: row.get(10)?,
-            username: row.get(11)?,
-            primary_email: row.get(12)?,
-            primary_phone: row.get(13)?,
-            user_created_at: row.get(14)?,
-            first_name_key: row.get(15)?,
-            last_name_key: row.get(16)?,
-            email_key: row.get(17)?,
-            username_key: row.get(18)?,
+            id: row.get(first)?,
+            created_at: row.get(first + 1)?,
+            updated_at: row.get(first + 2)?,
+            organization_id: row.get(first + 3)?,
+            user_id: row.get(first + 4)?,
+            public_metadata: row.get(first + 5)?,
+            expires_at: row.get(first + 6)?,
+            suspended_at: row.get(first + 7)?,
+            assignments: Vec::new(),
+            first_name: row.get(first + 8)?,
+            last_name: row.get(first + 9)?,
+            username: row.get(first + 10)?,
+            primary_email: row.get(first + 11)?,
+            primary_phone: row.get(first + 12)?,
+            user_created_at: row.get(first + 13)?,
         })
     }
 
@@ -177,27 +157,75 @@ impl MemberRow {
     }
 }
 
-/// The assignments in a column made by [`assignments_column`], in the order of the roles' ids.
-pub(super) fn assignments(row: &Row<'_>, index: usize) -> Result<Vec<Assignment>, Refusal> {
-    let Some(text) = row.get::<Option<String>>(index)? else {
-        return Ok(Vec::new());
+/// Whether rows of members are all that there are between the first and the last of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Run {
+    /// They are: the assignments of all of them are one range of the primary key.
+    Whole,
+    /// There may be others, perhaps many: the assignments are read member by member.
+    Broken,
+}
+
+/// Fills in what the members of one organization hold.
+pub(super) fn assign(
+    tx: &ReadTx<'_>,
+    organization: OrganizationId,
+    members: &mut [MemberRow],
+    run: Run,
+) -> Result<(), Refusal> {
+    if run == Run::Broken {
+        for member in members {
+            member.assignments = assignments(tx, organization, member.id)?;
+        }
+        return Ok(());
+    }
+    let ids = || members.iter().map(|member| member.id);
+    let (Some(from), Some(to)) = (ids().min(), ids().max()) else {
+        return Ok(());
     };
-    let mut assignments = text
-        .split(',')
-        .map(|item| assignment(item).ok_or_else(|| row.corrupt(index, "not an assignment").into()))
-        .collect::<Result<Vec<Assignment>, Refusal>>()?;
-    assignments.sort_unstable_by_key(|held| held.role_id);
+    let mut held = Vec::with_capacity(members.len());
+    each_assignment(tx, organization, (from, to), |member, assignment| {
+        held.push((member, assignment));
+    })?;
+    for member in members {
+        let start = held.partition_point(|(id, _)| *id < member.id);
+        let of_member = held
+            .iter()
+            .skip(start)
+            .take_while(|(id, _)| *id == member.id);
+        member.assignments = of_member.map(|(_, assignment)| *assignment).collect();
+    }
+    Ok(())
+}
+
+/// What one member holds, in the order of the roles' ids.
+pub(super) fn assignments(
+    tx: &ReadTx<'_>,
+    organization: OrganizationId,
+    member: MemberId,
+) -> Result<Vec<Assignment>, Refusal> {
+    let mut assignments = Vec::new();
+    each_assignment(tx, organization, (member, member), |_, assignment| {
+        assignments.push(assignment);
+    })?;
     Ok(assignments)
 }
 
-fn assignment(text: &str) -> Option<Assignment> {
-    let (role, end) = match text.split_once('@') {
-        Some((role, end)) => (role, Some(end.parse().ok()?)),
-        None => (text, None),
-    };
-    Some(Assignment {
-        role_id: role.parse().ok()?,
-        expires_at: end.map(Timestamp::from_micros),
+/// Visits what the members from one to another hold, in the order of their ids and of those of the roles.
+fn each_assignment(
+    tx: &ReadTx<'_>,
+    organization: OrganizationId,
+    (from, to): (MemberId, MemberId),
+    mut visit: impl FnMut(MemberId, Assignment),
+) -> Result<(), Refusal> {
+    let params: [&dyn Param; 4] = [&tx.deployment.id(), &organization, &from, &to];
+    tx.sql.each(&ASSIGNMENTS, &params, |row| {
+        let assignment = Assignment {
+            role_id: row.get(1)?,
+            expires_at: row.get(2)?,
+        };
+        visit(row.get(0)?, assignment);
+        Ok(())
     })
 }
 
@@ -208,19 +236,15 @@ pub(super) fn member_roles(
     organization: OrganizationId,
     assignments: &[Assignment],
 ) -> Result<Vec<MemberRole>, Refusal> {
-    let ids: Vec<RoleId> = assignments.iter().map(|held| held.role_id).collect();
-    let roles = lookup.roles(tx, organization, &ids)?;
-    let end = |id| {
-        let held = assignments.iter().find(|held| held.role_id == id);
-        held.and_then(|held| held.expires_at)
-    };
-    Ok(roles
-        .into_iter()
-        .map(|role| MemberRole {
-            expires_at: end(role.id),
-            role,
-        })
-        .collect())
+    let mut roles = Vec::with_capacity(assignments.len());
+    for held in assignments {
+        roles.push(MemberRole {
+            role: lookup.role(tx, organization, held.role_id)?,
+            expires_at: held.expires_at,
+        });
+    }
+    roles.sort_unstable_by_key(|held| (held.role.created_at, held.role.id));
+    Ok(roles)
 }
 
 /// The row of one member of the organization.
@@ -229,11 +253,11 @@ pub(super) fn load(
     organization: OrganizationId,
     id: MemberId,
 ) -> Result<MemberRow, Refusal> {
-    tx.sql
-        .one(
-            &LOAD,
-            &[&tx.deployment.id(), &organization, &id],
-            MemberRow::read,
-        )?
-        .ok_or_else(|| Refusal::plain(ErrorCode::MemberNotFound))
+    let params: [&dyn Param; 3] = [&tx.deployment.id(), &organization, &id];
+    let mut member = tx
+        .sql
+        .one(&LOAD, &params, |row| MemberRow::read(row, 0))?
+        .ok_or_else(|| Refusal::plain(ErrorCode::MemberNotFound))?;
+    member.assignments = assignments(tx, organization, id)?;
+    Ok(member)
 }

@@ -22,6 +22,7 @@ pub(crate) fn statements() -> Vec<&'static Stmt> {
     [
         commands::STATEMENTS,
         endings::STATEMENTS,
+        queries::ORDERS,
         queries::STATEMENTS,
         rows::STATEMENTS,
     ]

@@ -1,6 +1,6 @@
 //! Reading organizations.
 
-use guildhall_db::{Param, Stmt, statements};
+use guildhall_db::{Param, statements};
 use guildhall_types::ids::{OrganizationId, UserId};
 use guildhall_types::organizations::{Organization, OrganizationDetails};
 use guildhall_types::{Page, Revision};
@@ -9,10 +9,10 @@ use serde::Serialize;
 use super::endings;
 use super::rows::{OrganizationRow, columns, load};
 use crate::counts::{self, Noun};
-use crate::cursor::{Binding, Cursor, Key};
 use crate::fields::search_key;
+use crate::lists::{List, Ordered, orders};
 use crate::normalise;
-use crate::paging::{Effort, Order, PageRequest};
+use crate::paging::{Effort, PageRequest};
 use crate::refusal::Refusal;
 use crate::roles;
 use crate::scope::ReadTx;
@@ -45,29 +45,20 @@ pub enum OrganizationSort {
     UpdatedAt,
 }
 
-// The statements are enumerated, not glued together: source × sort key × direction. `?2` and `?3` are the sort key and
-// id of the cursor, or the end of the order where the list begins.
-macro_rules! selects {
-    ($($name:ident: $from:expr, $key:literal, $past:literal, $direction:literal;)+) => {
-        statements! {
-            COUNT_SEARCHED = "SELECT COUNT(*) FROM organizations o WHERE o.deployment_id = ?1 AND o.id IN (
-                  SELECT e.organization_id FROM organization_name_endings e
-                  WHERE e.deployment_id = ?1 AND e.ending >= ?2 AND e.ending < ?3)
-                AND o.name_key LIKE ?4 ESCAPE '\\'";
-            COUNT_OF_USER = "SELECT COUNT(*) FROM organization_members m CROSS JOIN organizations o
-                WHERE m.deployment_id = ?1 AND m.user_id = ?2
-                  AND o.deployment_id = ?1 AND o.id = m.organization_id AND o.name_key LIKE ?3 ESCAPE '\\'";
-            FIND_BY_SLUG = concat!("SELECT ", columns!(), " FROM organizations o
-                WHERE o.deployment_id = ?1 AND o.slug = ?2");
-            FIND_BY_EXTERNAL_ID = concat!("SELECT ", columns!(), " FROM organizations o
-                WHERE o.deployment_id = ?1 AND o.external_id = ?2");
-            IS_MEMBER = "SELECT 1 FROM organization_members
-                WHERE deployment_id = ?1 AND organization_id = ?2 AND user_id = ?3";
-            $($name = concat!("SELECT ", columns!(), " FROM ", $from,
-                " AND (", $key, ", o.id) ", $past, " (?2, ?3)
-                ORDER BY ", $key, " ", $direction, ", o.id ", $direction, " LIMIT ?4 OFFSET ?5");)+
-        }
-    };
+statements! {
+    COUNT_SEARCHED = "SELECT COUNT(*) FROM organizations o WHERE o.deployment_id = ?1 AND o.id IN (
+          SELECT e.organization_id FROM organization_name_endings e
+          WHERE e.deployment_id = ?1 AND e.ending >= ?2 AND e.ending < ?3)
+        AND o.name_key LIKE ?4 ESCAPE '\\'";
+    COUNT_OF_USER = "SELECT COUNT(*) FROM organization_members m CROSS JOIN organizations o
+        WHERE m.deployment_id = ?1 AND m.user_id = ?2
+          AND o.deployment_id = ?1 AND o.id = m.organization_id AND o.name_key LIKE ?3 ESCAPE '\\'";
+    FIND_BY_SLUG = concat!("SELECT ", columns!(), " FROM organizations o
+        WHERE o.deployment_id = ?1 AND o.slug = ?2");
+    FIND_BY_EXTERNAL_ID = concat!("SELECT ", columns!(), " FROM organizations o
+        WHERE o.deployment_id = ?1 AND o.external_id = ?2");
+    IS_MEMBER = "SELECT 1 FROM organization_members
+        WHERE deployment_id = ?1 AND organization_id = ?2 AND user_id = ?3";
 }
 
 macro_rules! all {
@@ -91,31 +82,20 @@ macro_rules! of_user {
     };
 }
 
-selects! {
-    ALL_BY_CREATED_AT_ASC: all!(), "o.id", ">", "ASC";
-    ALL_BY_CREATED_AT_DESC: all!(), "o.id", "<", "DESC";
-    ALL_BY_NAME_ASC: all!(), "o.name_key", ">", "ASC";
-    ALL_BY_NAME_DESC: all!(), "o.name_key", "<", "DESC";
-    ALL_BY_MEMBER_COUNT_ASC: all!(), "o.member_count", ">", "ASC";
-    ALL_BY_MEMBER_COUNT_DESC: all!(), "o.member_count", "<", "DESC";
-    ALL_BY_UPDATED_AT_ASC: all!(), "o.updated_at", ">", "ASC";
-    ALL_BY_UPDATED_AT_DESC: all!(), "o.updated_at", "<", "DESC";
-    SEARCHED_BY_CREATED_AT_ASC: searched!(), "o.id", ">", "ASC";
-    SEARCHED_BY_CREATED_AT_DESC: searched!(), "o.id", "<", "DESC";
-    SEARCHED_BY_NAME_ASC: searched!(), "o.name_key", ">", "ASC";
-    SEARCHED_BY_NAME_DESC: searched!(), "o.name_key", "<", "DESC";
-    SEARCHED_BY_MEMBER_COUNT_ASC: searched!(), "o.member_count", ">", "ASC";
-    SEARCHED_BY_MEMBER_COUNT_DESC: searched!(), "o.member_count", "<", "DESC";
-    SEARCHED_BY_UPDATED_AT_ASC: searched!(), "o.updated_at", ">", "ASC";
-    SEARCHED_BY_UPDATED_AT_DESC: searched!(), "o.updated_at", "<", "DESC";
-    OF_USER_BY_CREATED_AT_ASC: of_user!(), "o.id", ">", "ASC";
-    OF_USER_BY_CREATED_AT_DESC: of_user!(), "o.id", "<", "DESC";
-    OF_USER_BY_NAME_ASC: of_user!(), "o.name_key", ">", "ASC";
-    OF_USER_BY_NAME_DESC: of_user!(), "o.name_key", "<", "DESC";
-    OF_USER_BY_MEMBER_COUNT_ASC: of_user!(), "o.member_count", ">", "ASC";
-    OF_USER_BY_MEMBER_COUNT_DESC: of_user!(), "o.member_count", "<", "DESC";
-    OF_USER_BY_UPDATED_AT_ASC: of_user!(), "o.updated_at", ">", "ASC";
-    OF_USER_BY_UPDATED_AT_DESC: of_user!(), "o.updated_at", "<", "DESC";
+orders! {
+    columns!(), "o.id";
+    ALL_BY_CREATED_AT: all!(), Numbers "o.id";
+    ALL_BY_NAME: all!(), Texts "o.name_key";
+    ALL_BY_MEMBER_COUNT: all!(), Numbers "o.member_count";
+    ALL_BY_UPDATED_AT: all!(), Numbers "o.updated_at";
+    SEARCHED_BY_CREATED_AT: searched!(), Numbers "o.id";
+    SEARCHED_BY_NAME: searched!(), Texts "o.name_key";
+    SEARCHED_BY_MEMBER_COUNT: searched!(), Numbers "o.member_count";
+    SEARCHED_BY_UPDATED_AT: searched!(), Numbers "o.updated_at";
+    OF_USER_BY_CREATED_AT: of_user!(), Numbers "o.id";
+    OF_USER_BY_NAME: of_user!(), Texts "o.name_key";
+    OF_USER_BY_MEMBER_COUNT: of_user!(), Numbers "o.member_count";
+    OF_USER_BY_UPDATED_AT: of_user!(), Numbers "o.updated_at";
 }
 
 /// Where a list takes its rows from.
@@ -126,57 +106,21 @@ enum Source {
     OfUser,
 }
 
-fn statement(source: Source, sort: OrganizationSort, order: Order) -> &'static Stmt {
-    use Order::{Ascending, Descending};
+fn ordered(source: Source, sort: OrganizationSort) -> &'static Ordered {
     use OrganizationSort::{CreatedAt, MemberCount, Name, UpdatedAt};
-    match (source, sort, order) {
-        (Source::All, CreatedAt, Ascending) => &ALL_BY_CREATED_AT_ASC,
-        (Source::All, CreatedAt, Descending) => &ALL_BY_CREATED_AT_DESC,
-        (Source::All, Name, Ascending) => &ALL_BY_NAME_ASC,
-        (Source::All, Name, Descending) => &ALL_BY_NAME_DESC,
-        (Source::All, MemberCount, Ascending) => &ALL_BY_MEMBER_COUNT_ASC,
-        (Source::All, MemberCount, Descending) => &ALL_BY_MEMBER_COUNT_DESC,
-        (Source::All, UpdatedAt, Ascending) => &ALL_BY_UPDATED_AT_ASC,
-        (Source::All, UpdatedAt, Descending) => &ALL_BY_UPDATED_AT_DESC,
-        (Source::Searched, CreatedAt, Ascending) => &SEARCHED_BY_CREATED_AT_ASC,
-        (Source::Searched, CreatedAt, Descending) => &SEARCHED_BY_CREATED_AT_DESC,
-        (Source::Searched, Name, Ascending) => &SEARCHED_BY_NAME_ASC,
-        (Source::Searched, Name, Descending) => &SEARCHED_BY_NAME_DESC,
-        (Source::Searched, MemberCount, Ascending) => &SEARCHED_BY_MEMBER_COUNT_ASC,
-        (Source::Searched, MemberCount, Descending) => &SEARCHED_BY_MEMBER_COUNT_DESC,
-        (Source::Searched, UpdatedAt, Ascending) => &SEARCHED_BY_UPDATED_AT_ASC,
-        (Source::Searched, UpdatedAt, Descending) => &SEARCHED_BY_UPDATED_AT_DESC,
-        (Source::OfUser, CreatedAt, Ascending) => &OF_USER_BY_CREATED_AT_ASC,
-        (Source::OfUser, CreatedAt, Descending) => &OF_USER_BY_CREATED_AT_DESC,
-        (Source::OfUser, Name, Ascending) => &OF_USER_BY_NAME_ASC,
-        (Source::OfUser, Name, Descending) => &OF_USER_BY_NAME_DESC,
-        (Source::OfUser, MemberCount, Ascending) => &OF_USER_BY_MEMBER_COUNT_ASC,
-        (Source::OfUser, MemberCount, Descending) => &OF_USER_BY_MEMBER_COUNT_DESC,
-        (Source::OfUser, UpdatedAt, Ascending) => &OF_USER_BY_UPDATED_AT_ASC,
-        (Source::OfUser, UpdatedAt, Descending) => &OF_USER_BY_UPDATED_AT_DESC,
-    }
-}
-
-impl OrganizationSort {
-    /// The place before the first row of the order.
-    fn start(self, order: Order) -> Cursor {
-        match self {
-            Self::Name => order.start_of_texts(),
-            Self::CreatedAt | Self::MemberCount | Self::UpdatedAt => order.start_of_numbers(),
-        }
-    }
-
-    fn place(self, row: &OrganizationRow) -> Cursor {
-        let key = match self {
-            Self::CreatedAt => Key::Int(row.id.raw()),
-            Self::Name => Key::Text(row.name_key.clone()),
-            Self::MemberCount => Key::Int(row.member_count),
-            Self::UpdatedAt => Key::Int(row.updated_at.as_micros()),
-        };
-        Cursor {
-            key,
-            id: row.id.raw(),
-        }
+    match (source, sort) {
+        (Source::All, CreatedAt) => &ALL_BY_CREATED_AT,
+        (Source::All, Name) => &ALL_BY_NAME,
+        (Source::All, MemberCount) => &ALL_BY_MEMBER_COUNT,
+        (Source::All, UpdatedAt) => &ALL_BY_UPDATED_AT,
+        (Source::Searched, CreatedAt) => &SEARCHED_BY_CREATED_AT,
+        (Source::Searched, Name) => &SEARCHED_BY_NAME,
+        (Source::Searched, MemberCount) => &SEARCHED_BY_MEMBER_COUNT,
+        (Source::Searched, UpdatedAt) => &SEARCHED_BY_UPDATED_AT,
+        (Source::OfUser, CreatedAt) => &OF_USER_BY_CREATED_AT,
+        (Source::OfUser, Name) => &OF_USER_BY_NAME,
+        (Source::OfUser, MemberCount) => &OF_USER_BY_MEMBER_COUNT,
+        (Source::OfUser, UpdatedAt) => &OF_USER_BY_UPDATED_AT,
     }
 }
 
@@ -264,24 +208,15 @@ fn select(
     sort: OrganizationSort,
     request: &PageRequest,
 ) -> Result<Page<OrganizationRow>, Refusal> {
-    let deployment = tx.deployment.id();
-    let binding = Binding::new(
-        deployment,
-        &("organizations", filter, sort, request.order.word()),
-    );
-    let place = request
-        .cursor(binding)?
-        .unwrap_or_else(|| sort.start(request.order));
-    let (source, filters, total) = source(tx, filter, search)?;
-    let fetch = request.fetch();
-    let mut params: Vec<&dyn Param> =
-        vec![&deployment, &place.key, &place.id, &fetch, &request.offset];
-    params.extend(filters.iter().map(|value| value.as_ref() as &dyn Param));
-    let statement = statement(source, sort, request.order);
-    let rows = tx
-        .sql
-        .rows(statement, &params, |row| OrganizationRow::read(row, 0))?;
-    Ok(request.page(rows, total, binding, |last| sort.place(last)))
+    let (source, values, total) = source(tx, filter, search)?;
+    let filters: Vec<&dyn Param> = values.iter().map(AsRef::as_ref).collect();
+    let list = List {
+        query: ("organizations", filter, sort),
+        ordered: ordered(source, sort),
+        filters: &filters,
+        total,
+    };
+    list.page(tx, request, OrganizationRow::read)
 }
 
 /// A source, what its statement takes from `?6` on, and how many rows it has.

@@ -23,6 +23,7 @@ pub(crate) fn statements() -> Vec<&'static Stmt> {
     [
         commands::STATEMENTS,
         identifiers::STATEMENTS,
+        queries::ORDERS,
         queries::STATEMENTS,
         rows::STATEMENTS,
     ]

@@ -1,17 +1,17 @@
 //! Reading users.
 
-use guildhall_db::{Param, Row, Stmt, statements};
+use guildhall_db::{Param, Row, statements};
 use guildhall_types::ids::UserId;
 use guildhall_types::users::{User, UserDetails};
 use guildhall_types::{Page, Revision};
 use serde::Serialize;
 
-use super::rows::{COLUMNS, UserRow, columns, load};
+use super::rows::{UserRow, columns, load};
 use crate::counts::{self, Noun};
-use crate::cursor::{Binding, Cursor, Key};
 use crate::fields::search_key;
+use crate::lists::{List, Ordered, orders};
 use crate::normalise;
-use crate::paging::{Effort, Order, PageRequest};
+use crate::paging::{Effort, PageRequest};
 use crate::refusal::Refusal;
 use crate::scope::ReadTx;
 
@@ -39,22 +39,13 @@ pub enum UserSort {
     PhoneNumber,
 }
 
-// The statements are enumerated, not glued together: search × sort key × direction. `?2` and `?3` are the sort key and
-// id of the cursor, or the end of the order where the list begins.
-macro_rules! selects {
-    ($($name:ident: $from:expr, $key:literal, $past:literal, $direction:literal;)+) => {
-        statements! {
-            ID_BY_EXTERNAL_ID = "SELECT id FROM users WHERE deployment_id = ?1 AND external_id = ?2";
-            EXTERNAL_ID = "SELECT external_id FROM users WHERE deployment_id = ?1 AND id = ?2";
-            COUNT_SEARCHED = "SELECT COUNT(*) FROM users u
-                WHERE u.deployment_id = ?1 AND u.search_key LIKE ?2 ESCAPE '\\'";
-            FIND_BY_EXTERNAL_ID = concat!("SELECT ", columns!(), ", u.search_key FROM users u
-                WHERE u.deployment_id = ?1 AND u.external_id = ?2");
-            $($name = concat!("SELECT ", columns!(), " FROM ", $from,
-                " AND (", $key, ", u.id) ", $past, " (?2, ?3)
-                ORDER BY ", $key, " ", $direction, ", u.id ", $direction, " LIMIT ?4 OFFSET ?5");)+
-        }
-    };
+statements! {
+    ID_BY_EXTERNAL_ID = "SELECT id FROM users WHERE deployment_id = ?1 AND external_id = ?2";
+    EXTERNAL_ID = "SELECT external_id FROM users WHERE deployment_id = ?1 AND id = ?2";
+    COUNT_SEARCHED = "SELECT COUNT(*) FROM users u
+        WHERE u.deployment_id = ?1 AND u.search_key LIKE ?2 ESCAPE '\\'";
+    FIND_BY_EXTERNAL_ID = concat!("SELECT u.search_key, ", columns!(), " FROM users u
+        WHERE u.deployment_id = ?1 AND u.external_id = ?2");
 }
 
 macro_rules! all {
@@ -68,68 +59,29 @@ macro_rules! searched {
     };
 }
 
-selects! {
-    BY_CREATED_AT_ASC: all!(), "u.id", ">", "ASC";
-    BY_CREATED_AT_DESC: all!(), "u.id", "<", "DESC";
-    BY_USERNAME_ASC: all!(), "u.username_key", ">", "ASC";
-    BY_USERNAME_DESC: all!(), "u.username_key", "<", "DESC";
-    BY_EMAIL_ASC: all!(), "u.primary_email_key", ">", "ASC";
-    BY_EMAIL_DESC: all!(), "u.primary_email_key", "<", "DESC";
-    BY_PHONE_NUMBER_ASC: all!(), "u.primary_phone", ">", "ASC";
-    BY_PHONE_NUMBER_DESC: all!(), "u.primary_phone", "<", "DESC";
-    SEARCHED_BY_CREATED_AT_ASC: searched!(), "u.id", ">", "ASC";
-    SEARCHED_BY_CREATED_AT_DESC: searched!(), "u.id", "<", "DESC";
-    SEARCHED_BY_USERNAME_ASC: searched!(), "u.username_key", ">", "ASC";
-    SEARCHED_BY_USERNAME_DESC: searched!(), "u.username_key", "<", "DESC";
-    SEARCHED_BY_EMAIL_ASC: searched!(), "u.primary_email_key", ">", "ASC";
-    SEARCHED_BY_EMAIL_DESC: searched!(), "u.primary_email_key", "<", "DESC";
-    SEARCHED_BY_PHONE_NUMBER_ASC: searched!(), "u.primary_phone", ">", "ASC";
-    SEARCHED_BY_PHONE_NUMBER_DESC: searched!(), "u.primary_phone", "<", "DESC";
+orders! {
+    columns!(), "u.id";
+    BY_CREATED_AT: all!(), Numbers "u.id";
+    BY_USERNAME: all!(), Texts "u.username_key";
+    BY_EMAIL: all!(), Texts "u.primary_email_key";
+    BY_PHONE_NUMBER: all!(), Texts "u.primary_phone";
+    SEARCHED_BY_CREATED_AT: searched!(), Numbers "u.id";
+    SEARCHED_BY_USERNAME: searched!(), Texts "u.username_key";
+    SEARCHED_BY_EMAIL: searched!(), Texts "u.primary_email_key";
+    SEARCHED_BY_PHONE_NUMBER: searched!(), Texts "u.primary_phone";
 }
 
-fn statement(searched: bool, sort: UserSort, order: Order) -> &'static Stmt {
-    use Order::{Ascending, Descending};
+fn ordered(searched: bool, sort: UserSort) -> &'static Ordered {
     use UserSort::{CreatedAt, Email, PhoneNumber, Username};
-    match (searched, sort, order) {
-        (false, CreatedAt, Ascending) => &BY_CREATED_AT_ASC,
-        (false, CreatedAt, Descending) => &BY_CREATED_AT_DESC,
-        (false, Username, Ascending) => &BY_USERNAME_ASC,
-        (false, Username, Descending) => &BY_USERNAME_DESC,
-        (false, Email, Ascending) => &BY_EMAIL_ASC,
-        (false, Email, Descending) => &BY_EMAIL_DESC,
-        (false, PhoneNumber, Ascending) => &BY_PHONE_NUMBER_ASC,
-        (false, PhoneNumber, Descending) => &BY_PHONE_NUMBER_DESC,
-        (true, CreatedAt, Ascending) => &SEARCHED_BY_CREATED_AT_ASC,
-        (true, CreatedAt, Descending) => &SEARCHED_BY_CREATED_AT_DESC,
-        (true, Username, Ascending) => &SEARCHED_BY_USERNAME_ASC,
-        (true, Username, Descending) => &SEARCHED_BY_USERNAME_DESC,
-        (true, Email, Ascending) => &SEARCHED_BY_EMAIL_ASC,
-        (true, Email, Descending) => &SEARCHED_BY_EMAIL_DESC,
-        (true, PhoneNumber, Ascending) => &SEARCHED_BY_PHONE_NUMBER_ASC,
-        (true, PhoneNumber, Descending) => &SEARCHED_BY_PHONE_NUMBER_DESC,
-    }
-}
-
-impl UserSort {
-    /// The place before the first row of the order.
-    fn start(self, order: Order) -> Cursor {
-        match self {
-            Self::CreatedAt => order.start_of_numbers(),
-            Self::Username | Self::Email | Self::PhoneNumber => order.start_of_texts(),
-        }
-    }
-
-    fn place(self, row: &UserRow) -> Cursor {
-        let key = match self {
-            Self::CreatedAt => Key::Int(row.id.raw()),
-            Self::Username => Key::Text(row.username_key.clone()),
-            Self::Email => Key::Text(row.primary_email_key.clone()),
-            Self::PhoneNumber => Key::Text(row.primary_phone.clone()),
-        };
-        Cursor {
-            key,
-            id: row.id.raw(),
-        }
+    match (searched, sort) {
+        (false, CreatedAt) => &BY_CREATED_AT,
+        (false, Username) => &BY_USERNAME,
+        (false, Email) => &BY_EMAIL,
+        (false, PhoneNumber) => &BY_PHONE_NUMBER,
+        (true, CreatedAt) => &SEARCHED_BY_CREATED_AT,
+        (true, Username) => &SEARCHED_BY_USERNAME,
+        (true, Email) => &SEARCHED_BY_EMAIL,
+        (true, PhoneNumber) => &SEARCHED_BY_PHONE_NUMBER,
     }
 }
 
@@ -192,9 +144,9 @@ fn find(
         &FIND_BY_EXTERNAL_ID,
         &[&tx.deployment.id(), &external_id],
         |row: &Row<'_>| {
-            let search_key = row.text(COLUMNS)?;
+            let search_key = row.text(0)?;
             let fits = search.is_none_or(|search| search_key.contains(search));
-            Ok::<_, Refusal>((UserRow::read(row)?, fits))
+            Ok::<_, Refusal>((UserRow::read(row, 1)?, fits))
         },
     )?;
     Ok(found.filter(|(_, fits)| *fits).map(|(row, _)| row))
@@ -208,10 +160,6 @@ fn select(
     request: &PageRequest,
 ) -> Result<Page<UserRow>, Refusal> {
     let deployment = tx.deployment.id();
-    let binding = Binding::new(deployment, &("users", filter, sort, request.order.word()));
-    let place = request
-        .cursor(binding)?
-        .unwrap_or_else(|| sort.start(request.order));
     let pattern = search.map(normalise::like_pattern);
     let total = match &pattern {
         None => counts::total(tx.sql, deployment, Noun::Users)?,
@@ -222,46 +170,12 @@ fn select(
             })?
             .unwrap_or_default(),
     };
-    let fetch = request.fetch();
-    let mut params: Vec<&dyn Param> =
-        vec![&deployment, &place.key, &place.id, &fetch, &request.offset];
-    params.extend(pattern.iter().map(|pattern| pattern as &dyn Param));
-    let statement = statement(pattern.is_some(), sort, request.order);
-    let rows = tx.sql.rows(statement, &params, UserRow::read)?;
-    Ok(request.page(rows, total, binding, |last| sort.place(last)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::rows::tests::user;
-    use super::*;
-
-    #[test]
-    fn each_order_begins_before_every_row() {
-        for row in [
-            user("Ava", "Stone", "").row,
-            user("Ava", "Stone", "zoe").row,
-        ] {
-            for sort in [
-                UserSort::CreatedAt,
-                UserSort::Username,
-                UserSort::Email,
-                UserSort::PhoneNumber,
-            ] {
-                let place = sort.place(&row);
-                let (first, last) = (sort.start(Order::Ascending), sort.start(Order::Descending));
-                match (&first.key, &place.key, &last.key) {
-                    (Key::Int(first_key), Key::Int(key), Key::Int(last_key)) => {
-                        assert!((first_key, first.id) < (key, place.id), "{sort:?}");
-                        assert!((key, place.id) < (last_key, last.id), "{sort:?}");
-                    }
-                    (Key::Text(first_key), Key::Text(key), Key::Text(last_key)) => {
-                        assert!((first_key, first.id) < (key, place.id), "{sort:?}");
-                        assert!((key, place.id) < (last_key, last.id), "{sort:?}");
-                    }
-                    _ => panic!("{sort:?} begins with another kind of key than it goes on with"),
-                }
-            }
-        }
-    }
+    let filters: Vec<&dyn Param> = pattern.iter().map(|pattern| pattern as _).collect();
+    let list = List {
+        query: ("users", filter, sort),
+        ordered: ordered(pattern.is_some(), sort),
+        filters: &filters,
+        total,
+    };
+    list.page(tx, request, UserRow::read)
 }

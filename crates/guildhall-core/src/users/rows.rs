@@ -23,7 +23,7 @@ macro_rules! columns {
 pub(super) use columns;
 
 /// How many [`columns`] there are.
-pub(super) const COLUMNS: usize = 14;
+const COLUMNS: usize = 14;
 
 statements! {
     LOAD = concat!("SELECT ", columns!(), ",
@@ -81,25 +81,26 @@ pub(crate) struct UserRecord<'a> {
 }
 
 impl UserRow {
-    pub(super) fn read(row: &Row<'_>) -> Result<Self, Refusal> {
-        let image_id: Option<ImageId> = row.get(11)?;
-        let image_name: Option<String> = row.get(12)?;
+    /// Reads the [`columns`], from the column at `first` on.
+    pub(super) fn read(row: &Row<'_>, first: usize) -> Result<Self, Refusal> {
+        let image_id: Option<ImageId> = row.get(first + 11)?;
+        let image_name: Option<String> = row.get(first + 12)?;
         Ok(Self {
-            id: row.get(0)?,
-            created_at: row.get(1)?,
-            updated_at: row.get(2)?,
-            revision: row.get(3)?,
-            first_name: row.get(4)?,
-            last_name: row.get(5)?,
-            username: row.get(6)?,
-            username_key: row.get(7)?,
-            primary_email: row.get(8)?,
-            primary_email_key: row.get(9)?,
-            primary_phone: row.get(10)?,
+            id: row.get(first)?,
+            created_at: row.get(first + 1)?,
+            updated_at: row.get(first + 2)?,
+            revision: row.get(first + 3)?,
+            first_name: row.get(first + 4)?,
+            last_name: row.get(first + 5)?,
+            username: row.get(first + 6)?,
+            username_key: row.get(first + 7)?,
+            primary_email: row.get(first + 8)?,
+            primary_email_key: row.get(first + 9)?,
+            primary_phone: row.get(first + 10)?,
             image: image_id
                 .zip(image_name)
                 .map(|(id, name)| ImageRef { id, name }),
-            external_id: row.get(13)?,
+            external_id: row.get(first + 13)?,
         })
     }
 
@@ -125,7 +126,7 @@ impl UserState {
     fn read(row: &Row<'_>) -> Result<Self, Refusal> {
         let policy = COLUMNS + 1;
         Ok(Self {
-            row: UserRow::read(row)?,
+            row: UserRow::read(row, 0)?,
             disabled: row.get(COLUMNS)?,
             second_factor_policy: SecondFactorPolicy::from_word(row.text(policy)?)
                 .ok_or_else(|| row.corrupt(policy, "no such policy"))?,

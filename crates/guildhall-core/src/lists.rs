@@ -125,14 +125,7 @@ impl<Q: Serialize> List<'_, Q> {
             Ok::<_, Refusal>(())
         })?;
         let next_cursor = last.filter(|_| has_more).map(|last| last.encode(binding()));
-        Ok(Page {
-            data,
-            total: self.total,
-            limit: u64::from(request.limit),
-            offset: u64::try_from(request.offset).unwrap_or_default(),
-            has_more,
-            next_cursor,
-        })
+        Ok(request.filled(data, self.total, has_more, next_cursor))
     }
 }
 

@@ -114,6 +114,40 @@ impl PageRequest {
             .transpose()
     }
 
+    /// The page made of rows that were found elsewhere than in one statement; one more than the page has tells that others
+    /// follow.
+    pub(crate) fn page<T>(
+        &self,
+        mut rows: Vec<T>,
+        total: u64,
+        binding: Binding,
+        cursor: impl FnOnce(&T) -> Cursor,
+    ) -> Page<T> {
+        let has_more = rows.len() > self.limit as usize;
+        rows.truncate(self.limit as usize);
+        let last = rows.last().filter(|_| has_more);
+        let next_cursor = last.map(|last| cursor(last).encode(binding));
+        self.filled(rows, total, has_more, next_cursor)
+    }
+
+    /// The page with these items.
+    pub(crate) fn filled<T>(
+        &self,
+        data: Vec<T>,
+        total: u64,
+        has_more: bool,
+        next_cursor: Option<String>,
+    ) -> Page<T> {
+        Page {
+            data,
+            total,
+            limit: u64::from(self.limit),
+            offset: u64::try_from(self.offset).unwrap_or_default(),
+            has_more,
+            next_cursor,
+        }
+    }
+
     /// The page of a list with at most one item.
     pub(crate) fn page_of_one<T>(&self, item: Option<T>) -> Page<T> {
         let total = u64::from(item.is_some());
@@ -121,13 +155,6 @@ impl PageRequest {
             .into_iter()
             .filter(|_| self.offset == 0 && self.cursor.is_none())
             .collect();
-        Page {
-            data,
-            total,
-            limit: u64::from(self.limit),
-            offset: u64::try_from(self.offset).unwrap_or_default(),
-            has_more: false,
-            next_cursor: None,
-        }
+        self.filled(data, total, false, None)
     }
 }

@@ -208,7 +208,7 @@ fn named_permissions(
         deployment,
         &("named permissions", organization, user, named),
     );
-    let after = match request.cursor(binding)? {
+    let after = match request.cursor(|| binding)? {
         Some(Cursor {
             key: Key::Text(text),
             ..
@@ -284,7 +284,7 @@ pub(super) fn found(held: &Held) -> Result<Moment<'_>, Refusal> {
 
 /// The id that the page begins after.
 fn after(request: &PageRequest, binding: Binding) -> Result<i64, Refusal> {
-    Ok(request.cursor(binding)?.map_or(0, |cursor| cursor.id))
+    Ok(request.cursor(|| binding)?.map_or(0, |cursor| cursor.id))
 }
 
 fn place(id: i64) -> Cursor {

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use guildhall_db::{Database, DatabaseStats, DbError, Migration, Options, Verdict};
-use guildhall_types::Revision;
+use guildhall_types::{Revision, Timestamp};
 use serde::Serialize;
+use tokio::sync::Mutex;
 
 use crate::access::news::{News, Told};
 use crate::access::snapshots::Snapshots;
@@ -39,6 +40,9 @@ pub const DATABASE_FILE: &str = "guildhall.db";
 
 /// Bytes that snapshots of organizations may take up, if nothing else is said.
 pub const ACCESS_CACHE_BYTES: usize = 256 * 1024 * 1024;
+
+/// How often at most a write is made only to see whether one is taken.
+const TRY_EVERY_MICROS: i64 = 1_000_000;
 
 /// What a server is opened with.
 #[derive(Debug)]
@@ -74,6 +78,8 @@ pub(crate) struct Inner {
     pub(crate) ids: IdGenerator,
     pub(crate) snapshots: Arc<Snapshots>,
     in_flight: InFlight,
+    /// When a write was last tried out; held while one is.
+    tried: Mutex<Option<Timestamp>>,
     public_url: String,
 }
 
@@ -140,13 +146,14 @@ impl Guildhall {
                 ids,
                 snapshots,
                 in_flight: InFlight::default(),
+                tried: Mutex::default(),
                 public_url: settings.public_url,
             }),
         })
     }
 
     /// The time now, by the server's clock.
-    pub fn now(&self) -> guildhall_types::Timestamp {
+    pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }
 
@@ -275,16 +282,28 @@ impl Guildhall {
         })
     }
 
-    /// Whether the database answers a read and takes a write; for `GET /ready`.
+    /// Whether the database takes a write; for `GET /ready`. One is made, at most once in [`TRY_EVERY_MICROS`].
     pub async fn ready(&self) -> Result<(), Refusal> {
+        let mut tried = self.inner.tried.lock().await;
+        self.inner.db.has_room().await?;
+        let now = self.now();
+        let fresh =
+            |at: &Timestamp| (0..TRY_EVERY_MICROS).contains(&(now.as_micros() - at.as_micros()));
+        if tried.as_ref().is_some_and(fresh) {
+            return Ok(());
+        }
+        *tried = None;
+        let ids = self.inner.ids.clone();
         self.inner
             .db
             .write(
-                |_| Ok(Verdict::TakeBack(())),
+                move |sql| Ok(Verdict::Keep(ids.touch(sql)?)),
                 |_, ()| Ok::<_, Refusal>(()),
                 |()| {},
             )
-            .await
+            .await?;
+        *tried = Some(now);
+        Ok(())
     }
 }
 

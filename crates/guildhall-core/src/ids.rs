@@ -18,6 +18,8 @@ statements! {
     RESERVED = "SELECT reserved_until FROM id_slots WHERE slot = ?1";
     RESERVE = "INSERT INTO id_slots (slot, reserved_until) VALUES (?1, ?2)
         ON CONFLICT (slot) DO UPDATE SET reserved_until = ?2";
+    /// More than is used may always be reserved.
+    TOUCH = "UPDATE id_slots SET reserved_until = reserved_until + 1 WHERE slot = ?1";
 }
 
 /// 2025-01-01T00:00:00Z in milliseconds since 1970.
@@ -103,6 +105,11 @@ impl IdGenerator {
             | (self.slot.number() << COUNTER_BITS)
             | state.counter;
         make(raw).map_err(Refusal::internal)
+    }
+
+    /// Changes a row of this process and nothing that anybody sees: a change that has to reach the disk.
+    pub(crate) fn touch(&self, tx: &Tx<'_>) -> Result<(), DbError> {
+        tx.exec_exactly(1, &TOUCH, &[&self.slot.number()])
     }
 
     /// What keeps the reservation ahead of the ids, around every commit.

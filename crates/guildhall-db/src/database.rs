@@ -9,9 +9,11 @@ use tokio::sync::oneshot;
 
 use crate::error::DbError;
 use crate::migrations::{Migration, migrate};
+use crate::sqlite::beside::reserve_index;
 use crate::sqlite::checkpoint::{Checkpointer, log_bytes, log_path};
 use crate::sqlite::lookout;
 use crate::sqlite::readers::Readers;
+use crate::sqlite::room::Room;
 use crate::sqlite::rounds::Rounds;
 use crate::sqlite::writer::{Fate, Job, Writer};
 use crate::sqlite::{Journal, open};
@@ -78,6 +80,7 @@ pub struct Database {
     writer: Writer,
     readers: Arc<Readers>,
     checkpointer: Checkpointer,
+    room: Arc<Room>,
     _lookout: Rounds,
 }
 
@@ -86,10 +89,13 @@ impl Database {
     pub fn open(options: Options) -> Result<Self, DbError> {
         let mut connection = open(&options.path, Journal::Write)?;
         migrate(&mut connection, options.migrations)?;
+        reserve_index(&connection, &options.path)?;
+        let room = Arc::new(Room::beside(&options.path));
         let checkpointer = Checkpointer::start(&options.path, options.fatal)?;
         let writer = Writer::start(
             connection,
             checkpointer.handover(),
+            Arc::clone(&room),
             options.hooks,
             options.fatal,
         )?;
@@ -98,6 +104,7 @@ impl Database {
             writer,
             readers: Arc::new(Readers::new(options.path.clone())),
             checkpointer,
+            room,
             path: options.path,
         })
     }
@@ -159,6 +166,16 @@ impl Database {
         query: impl FnOnce(&Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         self.readers.long(query)
+    }
+
+    /// Refuses while the disk is known to be full; looks at it again from time to time.
+    pub async fn has_room(&self) -> Result<(), DbError> {
+        let room = Arc::clone(&self.room);
+        match tokio::task::spawn_blocking(move || room.is_full()).await {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(DbError::StorageFull),
+            Err(_) => Err(DbError::Panicked),
+        }
     }
 
     /// Numbers for the metrics, as of now.

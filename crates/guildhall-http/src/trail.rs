@@ -57,8 +57,13 @@ impl<'a> Trail<'a> {
         let code = response.extensions().get::<ErrorCode>().copied();
         let word = code.map(ErrorCode::word);
         match status {
-            // Refusing must stay cheap when there is too much work; `Admission` logs the overload as such.
-            503 if code == Some(ErrorCode::Overloaded) => {
+            // Refusing must stay cheap when there is too much work; `Admission` logs the overload as such, the writer that
+            // the disk is full.
+            503 if matches!(
+                code,
+                Some(ErrorCode::Overloaded | ErrorCode::StorageUnavailable)
+            ) =>
+            {
                 tracing::debug!(
                     http.status = status,
                     error.code = word,

@@ -7,12 +7,13 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::beside::open_for_good;
 use super::error::is_io_failure;
 use super::rounds::{Pause, Rounds};
 use super::{Journal, open};
@@ -38,10 +39,6 @@ const LOOK: &str = "PRAGMA wal_checkpoint(NOOP)";
 
 /// Moves all of the log and cuts its file.
 const TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
-
-/// The database files that were opened to be synced, never closed again: when a process closes any descriptor of a file, it
-/// loses all its locks on that file, those of SQLite too.
-static SYNCED: Mutex<Vec<Arc<File>>> = Mutex::new(Vec::new());
 
 /// The writer's part in keeping the log short.
 #[derive(Debug)]
@@ -74,9 +71,10 @@ pub(crate) struct Checkpointer {
 impl Checkpointer {
     /// Starts the thread. `fatal` is called when the disk fails, as in the writer: a checkpoint syncs the database file.
     pub(crate) fn start(database: &Path, fatal: fn(&DbError)) -> Result<Self, DbError> {
+        let file = open_for_good(database).map_err(|error| DbError::Engine(Box::new(error)))?;
         let mover = Mover {
             connection: open(database, Journal::Write)?,
-            file: keep_open(database)?,
+            file,
             last_step: Arc::default(),
             failed: Arc::default(),
             fatal,
@@ -156,14 +154,6 @@ impl Mover {
         self.last_step.store(true, Ordering::Relaxed);
         Ok(())
     }
-}
-
-fn keep_open(database: &Path) -> Result<Arc<File>, DbError> {
-    let file = File::open(database).map_err(|error| DbError::Engine(Box::new(error)))?;
-    let file = Arc::new(file);
-    let mut synced = SYNCED.lock().unwrap_or_else(PoisonError::into_inner);
-    synced.push(Arc::clone(&file));
-    Ok(file)
 }
 
 /// Runs a checkpoint; tells how many pages of the log are not moved back.

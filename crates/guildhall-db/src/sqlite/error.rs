@@ -3,6 +3,7 @@
 use rusqlite::ErrorCode;
 use rusqlite::ffi::{
     SQLITE_CONSTRAINT_FOREIGNKEY, SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE,
+    SQLITE_IOERR_SHMSIZE,
 };
 
 use crate::error::DbError;
@@ -17,7 +18,8 @@ impl From<rusqlite::Error> for DbError {
                 Self::Unique(last_column(message.as_deref().unwrap_or_default()))
             }
             (_, SQLITE_CONSTRAINT_FOREIGNKEY) => Self::ForeignKey,
-            (ErrorCode::DiskFull, _) => Self::StorageFull,
+            // The index of the log cannot be made as large as it must be.
+            (ErrorCode::DiskFull, _) | (_, SQLITE_IOERR_SHMSIZE) => Self::StorageFull,
             (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => Self::Overloaded,
             (ErrorCode::OperationInterrupted, _) => Self::QueryTimeout,
             _ => Self::Engine(Box::new(error)),

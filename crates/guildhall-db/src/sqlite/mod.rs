@@ -5,12 +5,14 @@
 //! it is acknowledged.
 
 pub(crate) mod backup;
+pub(crate) mod beside;
 pub(crate) mod checkpoint;
 mod connection;
 mod error;
 pub(crate) mod lock;
 pub(crate) mod lookout;
 pub(crate) mod readers;
+pub(crate) mod room;
 pub(crate) mod rounds;
 pub(crate) mod writer;
 

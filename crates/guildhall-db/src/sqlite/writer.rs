@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use super::SqliteTx;
 use super::checkpoint::Handover;
 use super::error::is_io_failure;
+use super::room::Room;
 use crate::database::BatchHook;
 use crate::error::DbError;
 use crate::tx::Tx;
@@ -86,6 +87,7 @@ impl Writer {
     pub(crate) fn start(
         connection: Connection,
         handover: Handover,
+        room: Arc<Room>,
         hooks: Vec<Box<dyn BatchHook>>,
         fatal: fn(&DbError),
     ) -> Result<Self, DbError> {
@@ -94,6 +96,7 @@ impl Writer {
         let worker = Worker {
             connection,
             handover,
+            room,
             hooks,
             fatal,
             counts: Arc::clone(&counts),
@@ -139,6 +142,7 @@ fn same_for_all(error: &DbError) -> DbError {
 struct Worker {
     connection: Connection,
     handover: Handover,
+    room: Arc<Room>,
     hooks: Vec<Box<dyn BatchHook>>,
     fatal: fn(&DbError),
     counts: Arc<WriterCounts>,
@@ -194,14 +198,20 @@ impl Worker {
                 for job in group.drain(..) {
                     job.answer(Ok(()));
                 }
+                // What was known may be over.
+                self.room.is_full();
             }
             Err(error) => {
                 self.roll_back();
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    commands,
-                    "a commit failed"
-                );
+                if matches!(error, DbError::StorageFull) {
+                    self.room.refuse(commands);
+                } else {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        commands,
+                        "a commit failed"
+                    );
+                }
                 for job in group.drain(..) {
                     job.answer(Err(same_for_all(&error)));
                 }

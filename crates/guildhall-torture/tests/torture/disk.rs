@@ -78,16 +78,28 @@ impl Disk {
         words.map(str::to_owned).collect()
     }
 
+    /// Fills it until only so many bytes, in whole pages, are left.
+    pub(crate) async fn fill(&self, left: u64) {
+        let filler = self.directory.path().join("filler").display().to_string();
+        let pages = left.div_ceil(4_096) * 4_096;
+        let script = format!(
+            "dd if=/dev/zero of={filler} bs=4096 2>/dev/null; truncate --size=-{pages} {filler}"
+        );
+        self.run(&["sh", "-c", &script]).await;
+    }
+
     /// Gives it more room, so much that nobody can use it up.
     pub(crate) async fn make_room(&self) {
+        let directory = self.directory.path().display().to_string();
+        let remount = ["mount", "-o", "remount,size=4g", "tmpfs", &directory];
+        self.run(&remount).await;
+    }
+
+    /// Runs a program where the disk is seen.
+    async fn run(&self, line: &[&str]) {
         let through = self.through();
         let (program, words) = through.split_first().unwrap();
-        let remounted = Command::new(program)
-            .args(words)
-            .args(["mount", "-o", "remount,size=4g", "tmpfs"])
-            .arg(self.directory.path())
-            .status()
-            .await;
-        assert!(remounted.unwrap().success());
+        let status = Command::new(program).args(words).args(line).status().await;
+        assert!(status.unwrap().success());
     }
 }

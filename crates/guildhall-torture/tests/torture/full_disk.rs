@@ -4,7 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::client::{Call, Client};
+use hyper::Method;
+
+use crate::client::{Call, Client, Reply};
 use crate::disk::Disk;
 use crate::server::{Place, Server};
 use crate::settings;
@@ -14,8 +16,15 @@ use crate::writers::Stop;
 /// Room for some hundred changes.
 const DISK_MEBIBYTES: u32 = 4;
 
-/// How long `/ready` may take to notice: it writes a page at most twice a second, and there may be room for some.
-const NOTICE_MAX: Duration = Duration::from_secs(15);
+/// Room for a log of some thousand pages.
+const DISK_FOR_LONG_LOG_MEBIBYTES: u32 = 32;
+
+/// How long `/ready` may take to notice that there is room again, without any change.
+const NOTICE_MAX: Duration = Duration::from_secs(2);
+
+/// What the log says when it begins and when it ends.
+const FULL: &str = "the disk is full: changes are refused";
+const ROOM_AGAIN: &str = "the disk has room again";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_refuses_changes_and_loses_nothing() {
@@ -46,6 +55,11 @@ async fn a_full_disk_refuses_changes_and_loses_nothing() {
 
     // With room again everything goes on, without a restart.
     disk.make_room().await;
+    says_soon_that_it_is_ready(&server, &key).await;
+    // Each of the two servers said once that the disk is full, however many changes it refused; the second that it is not.
+    let said = |text| place.log().matches(text).count();
+    assert_eq!((said(FULL), said(ROOM_AGAIN)), (2, 1), "{}", place.log());
+    assert_eq!(said("\"ERROR\""), 2, "{}", place.log());
     let load = Duration::from_millis(500);
     troop.work_until_killed(server, load, Moment::Any).await;
     let server = place.serve().await;
@@ -89,21 +103,114 @@ fn refuses(stops: &[Stop]) {
     }
 }
 
+async fn readiness(server: &Server, key: &str) -> Reply {
+    Client::new(server.address, key)
+        .ask(Call::get("/ready"))
+        .await
+}
+
+/// It was refused room a moment ago: it knows at once.
 async fn says_that_it_is_not_ready(server: &Server, key: &str) {
+    for _ in 0..20 {
+        let reply = readiness(server, key).await;
+        assert!(reply.is_refused(503, "storage_unavailable"), "{reply}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let mut client = Client::new(server.address, key);
+    assert_eq!(client.ask(Call::get("/health")).await.status, 200);
+}
+
+async fn says_soon_that_it_is_ready(server: &Server, key: &str) {
     let deadline = Instant::now() + NOTICE_MAX;
     loop {
-        let reply = client.ask(Call::get("/ready")).await;
-        if reply.is_refused(503, "storage_unavailable") {
-            break;
+        let reply = readiness(server, key).await;
+        if reply.status == 200 {
+            return;
         }
         assert!(
             Instant::now() < deadline,
-            "the server says that it is ready: {reply}"
+            "the server says that it is not ready: {reply}"
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert_eq!(client.ask(Call::get("/health")).await.status, 200);
+}
+
+/// Pages of the log that the first block of its index stands for, and what a page takes in the log.
+const FIRST_BLOCK_PAGES: u64 = 4_062;
+const PAGE_IN_LOG_BYTES: u64 = 4_120;
+
+/// The index of the log is extended when a commit stands in the log already: if there is no room for that, the commit can
+/// neither be made nor taken back. So the room is taken at the start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_fills_up_when_the_index_of_the_log_would_grow_refuses_changes_too() {
+    let Ok(disk) = Disk::mount(DISK_FOR_LONG_LOG_MEBIBYTES).await else {
+        println!("no disk may be mounted here");
+        return;
+    };
+    let place = Place::elsewhere(&disk.data_dir(), &disk.through());
+    let server = place.serve().await;
+    let mut client = Client::new(server.address, &place.key().await);
+    let block_ends = FIRST_BLOCK_PAGES * PAGE_IN_LOG_BYTES;
+    while log_bytes(&mut client).await + 300_000 < block_ends {
+        create(&mut client, 60_000).await.ok();
+    }
+    while log_bytes(&mut client).await + 100_000 < block_ends {
+        create(&mut client, 1).await.ok();
+    }
+    let to_the_end = block_ends - log_bytes(&mut client).await;
+    disk.fill(to_the_end + 5 * PAGE_IN_LOG_BYTES).await;
+    let refused = loop {
+        let reply = create(&mut client, 1).await;
+        if reply.status != 200 {
+            break reply;
+        }
+    };
+    assert!(refused.is_refused(503, "storage_unavailable"), "{refused}");
+    assert!(log_bytes(&mut client).await >= block_ends);
+    server.kill().await;
+    place.verify().await;
+}
+
+/// What the server needs at its start and does not get is not damage.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_without_room_for_a_start_is_called_full() {
+    let Ok(disk) = Disk::mount(DISK_MEBIBYTES).await else {
+        println!("no disk may be mounted here");
+        return;
+    };
+    let place = Place::elsewhere(&disk.data_dir(), &disk.through());
+    place.serve().await.stop().await;
+    place.key().await;
+    disk.fill(0).await;
+    for words in [&["serve", "--listen", "127.0.0.1:0"][..], &["verify"]] {
+        let output = place.run(words).await;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(
+            said.contains("the disk of the data directory is full"),
+            "{said}"
+        );
+        assert!(!said.contains("damaged"), "{said}");
+    }
+    disk.make_room().await;
+    place.verify().await;
+}
+
+async fn create(client: &mut Client, metadata_bytes: usize) -> Reply {
+    let metadata = format!("{{\"x\":\"{}\"}}", "x".repeat(metadata_bytes));
+    let fields = [("name", "Acme"), ("private_metadata", metadata.as_str())];
+    client
+        .ask(Call::form(Method::POST, "/organizations", &fields))
+        .await
+}
+
+async fn log_bytes(client: &mut Client) -> u64 {
+    let metrics = client.ask(Call::get("/metrics")).await;
+    let text = String::from_utf8_lossy(&metrics.body).into_owned();
+    let figure = text
+        .lines()
+        .find_map(|line| line.strip_prefix("guildhall_database_log_bytes "));
+    figure.unwrap().parse().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

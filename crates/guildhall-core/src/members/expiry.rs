@@ -60,24 +60,21 @@ pub(crate) fn due(tx: &ReadTx<'_>, now: Timestamp) -> Result<bool, Refusal> {
 /// Removes what is over: at most `limit` memberships and roles together, each member with a revision of its organization
 /// and an entry of its own. Tells how many members lost something.
 pub(crate) fn sweep(tx: &WriteTx<'_>, limit: u32) -> Result<Recorded<u64>, Refusal> {
+    let mut swept = tx.untouched(0);
     let members = expired(tx, &EXPIRED_MEMBERS, limit)?;
-    let mut last = None;
     for (organization, member) in &members {
         let organization = OrganizationWrite::open(tx, *organization, &IfMatch::Any)?;
-        last = Some(expire(organization, *member)?);
+        let count = swept.answer + 1;
+        swept = expire(organization, *member)?.with(count);
     }
     // What belonged to those members is gone with them.
     let left = limit.saturating_sub(u32::try_from(members.len()).unwrap_or(limit));
-    let holders = expired(tx, &EXPIRED_ROLES, left)?;
-    for (organization, member) in &holders {
-        let organization = OrganizationWrite::open(tx, *organization, &IfMatch::Any)?;
-        last = Some(expire_roles(organization, *member)?);
+    for (organization, member) in expired(tx, &EXPIRED_ROLES, left)? {
+        let organization = OrganizationWrite::open(tx, organization, &IfMatch::Any)?;
+        let count = swept.answer + 1;
+        swept = expire_roles(organization, member)?.with(count);
     }
-    let count = (members.len() + holders.len()) as u64;
-    Ok(match last {
-        Some(recorded) => recorded.with(count),
-        None => tx.untouched(0),
-    })
+    Ok(swept)
 }
 
 /// In the order of the organizations, so that two sweepers lock them in one order.

@@ -17,6 +17,8 @@ mod races;
 #[cfg(test)]
 mod statements;
 #[cfg(test)]
+mod trial;
+#[cfg(test)]
 mod users;
 #[cfg(test)]
 mod world;

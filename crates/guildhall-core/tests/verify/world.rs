@@ -264,13 +264,15 @@ impl World {
             ..wire::UpdateMember::default()
         };
         self.update_member(organization, first, request).await;
-        let rename = guildhall_types::roles::UpdateRole {
-            name: Some("Boss".to_owned()),
-            permissions: None,
-        };
-        let command = UpdateRole::check(&rename).unwrap();
-        self.change(move |tx| roles::update(tx, organization, owner, &IfMatch::Any, &command))
-            .await;
+        for (name, permissions) in [
+            (None, Some(vec!["invoices:read".to_owned()])),
+            (Some("Boss".to_owned()), None),
+        ] {
+            let request = guildhall_types::roles::UpdateRole { name, permissions };
+            let command = UpdateRole::check(&request).unwrap();
+            self.change(move |tx| roles::update(tx, organization, owner, &IfMatch::Any, &command))
+                .await;
+        }
         self.change(move |tx| roles::delete(tx, organization, doomed, &IfMatch::Any))
             .await;
         self.change(move |tx| {

@@ -15,6 +15,10 @@ mod ledger;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod migration;
+#[cfg(test)]
+mod plans;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod world;

@@ -81,6 +81,16 @@ impl World {
         }
     }
 
+    /// A deployment where nothing ends by itself or is suspended.
+    pub(crate) async fn steady() -> Self {
+        let mut world = Self::empty().await;
+        world.keys().await;
+        let users = world.users().await;
+        world.acme = world.organization("Acme", Some("acme"), true).await;
+        world.members(world.acme, &users).await;
+        world
+    }
+
     /// A deployment where everything has happened, and another beside it.
     pub(crate) async fn eventful() -> Self {
         let mut world = Self::empty().await;

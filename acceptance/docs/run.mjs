@@ -18,7 +18,10 @@ import { tables } from './tables.mjs';
 import { teeth } from './teeth.mjs';
 
 const ROOT = join(import.meta.dirname, '../..');
-const PAGES = ['README.md', 'docs/quick-start.md', 'docs/api.md', 'docs/operations.md', 'docs/access.md', 'docs/consistency.md'];
+const PAGES = [
+  'README.md', 'docs/quick-start.md', 'docs/api.md', 'docs/access.md', 'docs/authzen.md',
+  'docs/consistency.md', 'docs/operations.md',
+];
 
 /** Programs that the pages use beside Guildhall, with the Debian package of each. */
 const PROGRAMS = { bash: 'bash', curl: 'curl', jq: 'jq', openssl: 'openssl' };

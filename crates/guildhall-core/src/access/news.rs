@@ -233,3 +233,60 @@ impl News {
         Refusal::internal(format!("`{word}` is in the ledger of {}", self.stream))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record with all that any noun is asked for.
+    const RECORD: &str = r#"{"user_id":"1","role_ids":["2"],"role_expires_at":{"2":"2026-05-03T12:00:00Z"},
+        "suspended_at":"2026-05-03T12:00:00Z","name":"x","permissions":["a"],"disabled":true}"#;
+
+    fn news(action: Action) -> News {
+        News {
+            deployment: DeploymentId::new(5).unwrap(),
+            stream: 6,
+            revision: 7,
+            action,
+            entity: 8,
+            before: Some(RECORD.to_owned()),
+            after: Some(RECORD.to_owned()),
+        }
+    }
+
+    #[test]
+    fn every_action_belongs_to_one_kind_of_stream() {
+        for action in Action::ALL {
+            let news = news(*action);
+            let folds = (news.of_organization().is_ok(), news.of_deployment().is_ok());
+            assert!(folds.0 != folds.1, "{action:?} {folds:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_of_a_member_is_the_whole_membership() {
+        let end: Timestamp = "2026-05-03T12:00:00Z".parse().unwrap();
+        let role_id = RoleId::new(2).unwrap();
+        let expected = Membership {
+            member_id: MemberId::new(8).unwrap(),
+            user_id: UserId::new(1).unwrap(),
+            suspended: true,
+            expires_at: None,
+            roles: vec![Assignment {
+                role_id,
+                expires_at: Some(end),
+            }],
+        };
+        let effect = news(Action::MemberAdded).of_organization().unwrap();
+        assert_eq!(
+            effect,
+            Effect::Changes(OrganizationChange::MemberSet(expected))
+        );
+        let gone = News {
+            after: None,
+            ..news(Action::MemberExpired)
+        };
+        let removed = OrganizationChange::MemberRemoved(UserId::new(1).unwrap());
+        assert_eq!(gone.of_organization().unwrap(), Effect::Changes(removed));
+    }
+}

@@ -356,7 +356,7 @@ impl World {
             path: self.directory.path().join(DATABASE_FILE),
             slot: Slot::CommandLine,
             public_url: String::new(),
-            access_cache_bytes: 0,
+            access_cache_bytes: guildhall_core::ACCESS_CACHE_BYTES,
             clock: self.clock.clone(),
             rng: std::sync::Arc::new(SystemRng),
             fatal: |error| panic!("the disk failed: {error}"),

@@ -35,7 +35,7 @@ use crate::guildhall::{Guildhall, Inner};
 use crate::paging::Effort;
 use crate::refusal::Refusal;
 use crate::scope::Deployment;
-use snapshots::{Soon, fetch, fetch_soon};
+use snapshots::{Soon, fetch, fetch_soon, load_beside};
 
 pub(crate) fn statements() -> Vec<&'static Stmt> {
     [load::STATEMENTS, lists::STATEMENTS, explain::STATEMENTS].concat()
@@ -269,9 +269,14 @@ impl Access {
         let soon = fetch_soon(db, &snapshots.organizations, key, floor.organization);
         let found = match soon.await? {
             Soon::Here(found) => found,
-            Soon::Later => db
-                .point(|sql| load::organization_of_user(sql, key, user))?
-                .map(Arc::new),
+            Soon::Later(ticket) => {
+                let found = db.point(|sql| load::organization_of_user(sql, key, user))?;
+                // After the answer is known: the threads of the load would be in its way.
+                if let Some(ticket) = ticket {
+                    load_beside(db, ticket);
+                }
+                found.map(Arc::new)
+            }
         };
         let held = self.hold(found, deployment);
         self.reached(&held, organization, floor)?;

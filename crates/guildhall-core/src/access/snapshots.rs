@@ -208,35 +208,30 @@ pub(crate) async fn fetch<K: Key, V: Loadable<K>>(
 
 /// What there is without a long wait.
 #[derive(Debug)]
-pub(crate) enum Soon<V> {
+pub(crate) enum Soon<K: Key, V: Value> {
     /// The value, or that there is none.
     Here(Option<Arc<V>>),
-    /// It is large, and being loaded: whoever cannot wait asks the tables.
-    Later,
+    /// It is large: whoever cannot wait asks the tables. With a ticket, nobody loads it yet.
+    Later(Option<Ticket<K, V>>),
 }
 
-/// As [`fetch`], but for a large value that is not there it only begins the load.
+/// As [`fetch`], but a large value that is not there is not waited for.
 pub(crate) async fn fetch_soon<K: Key, V: Loadable<K>>(
-    db: &Arc<Database>,
+    db: &Database,
     cache: &Arc<Cache<K, V>>,
     key: K,
     at_least: i64,
-) -> Result<Soon<V>, Refusal> {
+) -> Result<Soon<K, V>, Refusal> {
     loop {
         match cache.join(key, at_least) {
             Step::Ready(value) => return Ok(Soon::Here(Some(value))),
             Step::Load(ticket) => {
                 return Ok(match load_short(db, ticket)? {
                     Loaded::Done(value) => Soon::Here(value),
-                    Loaded::Long(ticket) => {
-                        let db = Arc::clone(db);
-                        // Whoever waits for it hears of a failure; the next question tries again.
-                        tokio::spawn(async move { drop(load_long(&db, ticket).await) });
-                        Soon::Later
-                    }
+                    Loaded::Long(ticket) => Soon::Later(Some(ticket)),
                 });
             }
-            Step::Wait(landing) if landing.is_far() => return Ok(Soon::Later),
+            Step::Wait(landing) if landing.is_far() => return Ok(Soon::Later(None)),
             Step::Wait(landing) => {
                 if let ControlFlow::Break(found) = landed(landing.wait().await, at_least)? {
                     return Ok(Soon::Here(found));
@@ -244,6 +239,13 @@ pub(crate) async fn fetch_soon<K: Key, V: Loadable<K>>(
             }
         }
     }
+}
+
+/// Loads a large value, and waits for nothing.
+pub(crate) fn load_beside<K: Key, V: Loadable<K>>(db: &Arc<Database>, ticket: Ticket<K, V>) {
+    let db = Arc::clone(db);
+    // Whoever waits for it hears of a failure; the next question tries again.
+    tokio::spawn(async move { drop(load_long(&db, ticket).await) });
 }
 
 /// What a load that somebody else made is worth: an answer, or another look into the cache.

@@ -88,6 +88,6 @@ async fn a_cold_organization_is_there_in_good_time() {
         let [cold, whole, warm] = times[times.len() / 2];
         println!("{count} members: {cold:?} cold, {whole:?} to load, {warm:?} warm");
         assert!(cold <= Duration::from_millis(limit), "{count}: {cold:?}");
-        assert!(whole <= Duration::from_millis(100), "{count}: {whole:?}");
+        assert!(whole <= Duration::from_millis(150), "{count}: {whole:?}");
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use guildhall_types::ids::{RoleId, UserId};
 
-use crate::{Gap, Role, heap::ARC_HEADER_BYTES, role::Roles, run::Run, sorted_map::SortedMap};
+use crate::{Gap, Role, heap::text_bytes, role::Roles, run::Run, sorted_map::SortedMap};
 
 /// The roles and users of a deployment as of one of its revisions.
 ///
@@ -52,7 +52,7 @@ impl DeploymentSnapshot {
     /// Bytes that the snapshot occupies, itself included.
     pub fn bytes(&self) -> usize {
         let texts = self.exact_only.iter();
-        let texts: usize = texts.map(|(text, ())| ARC_HEADER_BYTES + text.len()).sum();
+        let texts: usize = texts.map(|(text, ())| text_bytes(text)).sum();
         let exact_only = self.exact_only.bytes() + texts;
         size_of::<Self>() + self.roles.bytes() + self.disabled.bytes() + exact_only
     }

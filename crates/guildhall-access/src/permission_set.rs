@@ -3,7 +3,7 @@
 use std::{collections::HashSet, mem, sync::Arc};
 
 use crate::{
-    heap::ARC_HEADER_BYTES,
+    heap::text_bytes,
     pattern::{is_pattern, matches},
 };
 
@@ -102,11 +102,7 @@ impl PermissionSet {
 
     /// Bytes on the heap, with texts that other sets may share.
     pub fn bytes(&self) -> usize {
-        let texts: usize = self
-            .texts
-            .iter()
-            .map(|text| text.len() + ARC_HEADER_BYTES)
-            .sum();
+        let texts: usize = self.texts.iter().map(|text| text_bytes(text)).sum();
         texts
             + mem::size_of_val(&*self.texts)
             + mem::size_of_val(&*self.exact)

@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use guildhall_types::ids::RoleId;
 
-use crate::{PermissionSet, heap::ARC_HEADER_BYTES, run::Run};
+use crate::{
+    PermissionSet,
+    heap::{ARC_HEADER_BYTES, text_bytes},
+    run::Run,
+};
 
 /// A named set of permissions. A clone shares name and permissions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +39,8 @@ impl Role {
     }
 
     fn bytes(&self) -> usize {
-        let permissions = size_of::<PermissionSet>() + self.permissions.bytes();
-        2 * ARC_HEADER_BYTES + self.name.len() + permissions
+        let permissions = ARC_HEADER_BYTES + size_of::<PermissionSet>() + self.permissions.bytes();
+        text_bytes(&self.name) + permissions
     }
 }
 

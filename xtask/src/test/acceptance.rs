@@ -1,6 +1,6 @@
-//! The steps that use the server from outside, as its users do.
+//! The steps that use the server from outside, as its users do, and one that uses the engine in it.
 //!
-//! Each finds the path of the server's binary in the environment variable `GUILDHALL_BIN`, starts servers of
+//! Each of the others finds the path of the server's binary in the environment variable `GUILDHALL_BIN`, starts servers of
 //! its own on free ports of the loopback interface, and ends with a status other than 0 when anything is wrong.
 
 use std::process::Command;
@@ -14,9 +14,19 @@ use crate::{
 /// The workspace of its own in which the published Rust SDK is tried.
 pub(super) const RUST_SDK: &str = "acceptance/rust-sdk/Cargo.toml";
 
+/// The workspace of its own in which the access engine is set beside the engines of others.
+pub(crate) const ORACLE: &str = "acceptance/oracle/Cargo.toml";
+
 const JS_SDK: &str = "acceptance/js-sdk";
 const DOCS: &str = "acceptance/docs/run.mjs";
 const SCHEMATHESIS: &str = "acceptance/schemathesis/run.sh";
+
+/// `cargo test` in `acceptance/oracle`: random worlds, decided by our engine and by another.
+pub(super) fn oracle(project: &Project) -> Outcome {
+    exists(project, ORACLE)?;
+    let mut cargo = project.cargo(&["test", "--locked", "--manifest-path", ORACLE]);
+    run(cargo.env("CARGO_TARGET_DIR", project.target()))
+}
 
 /// `npm ci` and `npm test` in `acceptance/js-sdk`.
 pub(super) fn js_sdk(project: &Project) -> Outcome {

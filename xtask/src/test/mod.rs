@@ -2,7 +2,7 @@
 //!
 //! A step that needs a program installs it or says what is missing; nothing is skipped in silence.
 
-mod acceptance;
+pub(crate) mod acceptance;
 mod supply;
 mod workspace;
 
@@ -59,6 +59,11 @@ const STEPS: &[Step] = &[
         name: "doctest",
         shows: "every example in the documentation of the code runs",
         run: workspace::doctest,
+    },
+    Step {
+        name: "oracle",
+        shows: "an engine that others wrote decides as ours does",
+        run: acceptance::oracle,
     },
     Step {
         name: "build",

@@ -10,17 +10,19 @@ use crate::{
     failure::{Failure, Outcome},
     process::{require, run},
     project::Project,
-    test::acceptance::RUST_SDK,
+    test::acceptance::{ORACLE, RUST_SDK},
     tidy::Tree,
     tools,
 };
 
 pub(super) fn fmt(project: &Project) -> Outcome {
     run(&mut project.cargo(&["fmt", "--all", "--check"]))?;
-    if !project.path(RUST_SDK).is_file() {
-        return Ok(());
+    for beside in [RUST_SDK, ORACLE] {
+        if project.path(beside).is_file() {
+            run(&mut project.cargo(&["fmt", "--check", "--manifest-path", beside]))?;
+        }
     }
-    run(&mut project.cargo(&["fmt", "--check", "--manifest-path", RUST_SDK]))
+    Ok(())
 }
 
 pub(super) fn clippy(project: &Project) -> Outcome {

@@ -3,6 +3,7 @@
 use guildhall_access::{
     Demand, DeploymentChange, DeploymentSnapshot, Membership, Moment, OrganizationChange, Reason,
 };
+use guildhall_types::Timestamp;
 
 use crate::make::{
     ADA, AUDITOR, BOB, EDITOR, EVE, assignment, at, deployment, member, noon, organization, reason,
@@ -273,6 +274,17 @@ fn time_is_the_only_thing_that_a_moment_adds() {
     };
     assert_eq!(reason(&early, ADA, "a"), Reason::Granted);
     assert_eq!(reason(&late, ADA, "a"), Reason::MembershipExpired);
+}
+
+#[test]
+fn what_never_ends_is_not_over_at_the_end_of_time() {
+    let acme = organization(&[role(EDITOR, &["a"])], &[member(ADA, &[EDITOR])]);
+    let deployment = deployment(&[]);
+    let moment = Moment {
+        now: Timestamp::from_micros(i64::MAX),
+        ..noon(&acme, &deployment)
+    };
+    assert_eq!(reason(&moment, ADA, "a"), Reason::Granted);
 }
 
 #[test]

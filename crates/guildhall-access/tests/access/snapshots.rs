@@ -112,6 +112,26 @@ fn removing_what_is_not_there_changes_nothing() {
 }
 
 #[test]
+fn members_of_equal_standing_share_it_in_whatever_order_they_hold_their_roles() {
+    let roles = [EDITOR, AUDITOR, EDITOR];
+    let one = organization(&[], &[member(ADA, &[EDITOR, AUDITOR]), member(BOB, &[])]);
+    let three = organization(
+        &[],
+        &[
+            member(ADA, &roles[..2]),
+            member(BOB, &[]),
+            member(EVE, &roles[1..]),
+            member(14, &roles),
+        ],
+    );
+    assert_eq!(three.bytes() - one.bytes(), 2 * 24);
+    let late = one
+        .apply(2, &OrganizationChange::MemberSet(member(EVE, &roles)))
+        .unwrap();
+    assert_eq!(late.bytes() - one.bytes(), 24);
+}
+
+#[test]
 fn the_bytes_are_those_of_the_state_whatever_led_to_it() {
     let roles = [role(EDITOR, &["a", "b:*"])];
     let acme = organization(&roles, &[member(ADA, &[EDITOR]), member(BOB, &[])]);

@@ -32,7 +32,7 @@ use crate::problem::ProblemResponse;
             ("denied" = (value = json!({ "allowed": false, "reason": "missing_permission",
                 "revision": "59392107315200001@7" }))),
             ("nowhere" = (value = json!({ "allowed": false, "reason": "organization_not_found", "revision": null }))))),
-        (status = 412, body = Problem, description = "`revision_not_reached`")))]
+        (status = 409, body = Problem, description = "`revision_not_reached`")))]
 pub(crate) async fn check(
     State(app): State<App>,
     question: Question,
@@ -72,7 +72,7 @@ pub(crate) async fn check(
     responses((status = 200, body = AccessDecisions, example = json!({ "results": [
             { "allowed": true, "reason": "granted", "revision": "59392107315200001@7" },
             { "allowed": false, "reason": "missing_permission", "revision": "59392107315200001@7" }] })),
-        (status = 412, body = Problem, description = "`revision_not_reached`")))]
+        (status = 409, body = Problem, description = "`revision_not_reached`")))]
 pub(crate) async fn check_batch(
     State(app): State<App>,
     question: Question,

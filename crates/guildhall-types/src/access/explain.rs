@@ -42,9 +42,9 @@ pub struct AccessPath {
     pub role: AccessRole,
     /// Until when the member holds the role; null when that has no end.
     pub expires_at: Option<Timestamp>,
-    /// The change that gave the member the role as it is held; null when it was made before version 0.2 kept it.
+    /// The change that gave the member the role as it is held; null when it was made by a version that did not keep it.
     pub granted: Option<Granted>,
-    /// The change that last set the permissions of the role; null when it was made before version 0.2 kept it.
+    /// The change that last set the permissions of the role; null when it was made by a version that did not keep it.
     pub role_changed: Option<Revision>,
 }
 

@@ -1,4 +1,5 @@
-//! The ceiling of the reads: a bare axum server that answers the same bytes for the same path, and does nothing else.
+//! The ceiling of the reads: a bare axum server that answers the same bytes for the same path, or for the same body of a
+//! question, and does nothing else.
 //!
 //! It has the runtime and the allocator of the real server, and the same routes; the answers were taken from the real
 //! server beforehand.
@@ -13,7 +14,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -21,10 +22,14 @@ use tokio::net::TcpListener;
 
 use crate::failure::{Failure, Outcome};
 
-/// What a path is answered with.
+/// As much of the body of a question as tells it from the others.
+const QUESTION_BYTES: usize = 128;
+
+/// What a request is answered with.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct RecordedAnswer {
-    pub(crate) path: String,
+    /// The path of a `GET`; of a question, what [`beginning`] leaves of its body.
+    pub(crate) key: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
 }
@@ -41,6 +46,8 @@ pub(crate) fn serve(listen: SocketAddr, file: &Path) -> Outcome {
     let answers = read(file)?;
     let router = Router::new()
         .route("/health", get(|| async { "healthy" }))
+        .route("/access/check", post(question))
+        .route("/access/check-batch", post(question))
         .route("/organizations", get(answer))
         .route("/organizations/{organization_id}", get(answer))
         .route("/organizations/{organization_id}/members", get(answer))
@@ -64,7 +71,22 @@ pub(crate) fn serve(listen: SocketAddr, file: &Path) -> Outcome {
 
 async fn answer(State(answers): State<Answers>, uri: Uri) -> Response {
     let path = uri.path_and_query().map_or("", |path| path.as_str());
-    let Some(ready) = answers.get(path) else {
+    find(&answers, path)
+}
+
+/// Reads the whole body, as whoever answers a question must.
+async fn question(State(answers): State<Answers>, body: Bytes) -> Response {
+    find(&answers, beginning(&body))
+}
+
+/// What a question is known by.
+pub(crate) fn beginning(body: &[u8]) -> &str {
+    let bytes = body.get(..QUESTION_BYTES).unwrap_or(body);
+    std::str::from_utf8(bytes).unwrap_or_default()
+}
+
+fn find(answers: &Answers, key: &str) -> Response {
+    let Some(ready) = answers.get(key) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let mut response = Response::new(Body::from(ready.body.clone()));
@@ -92,7 +114,7 @@ fn ready(recorded: RecordedAnswer) -> (String, Ready) {
         })
         .collect();
     (
-        recorded.path,
+        recorded.key,
         Ready {
             headers,
             body: recorded.body.into(),

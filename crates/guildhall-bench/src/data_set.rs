@@ -41,6 +41,9 @@ pub(crate) struct Description {
     pub(crate) sample: Vec<Sampled>,
     /// Users who are members nowhere.
     pub(crate) strangers: Vec<UserId>,
+    /// An organization larger than all of the sample, where there are users enough for one.
+    #[serde(default)]
+    pub(crate) largest: Option<Sampled>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -67,17 +70,30 @@ pub(crate) struct DataSet {
 
 impl Plan {
     pub(crate) fn new(organizations: u64, members_mean: u64) -> Self {
-        let mut hasher = DefaultHasher::new();
-        for migration in MIGRATIONS {
-            migration.text.hash(&mut hasher);
-        }
         Self {
             organizations,
             members_mean,
-            schema: hasher.finish(),
+            schema: schema(MIGRATIONS.len()),
             format: FORMAT,
         }
     }
+
+    /// The same plan, as the seeder of an earlier schema would have had it.
+    fn earlier(&self) -> impl Iterator<Item = Self> {
+        (1..MIGRATIONS.len()).map(|steps| Self {
+            schema: schema(steps),
+            ..self.clone()
+        })
+    }
+}
+
+/// What tells the first steps of the schema from others.
+fn schema(steps: usize) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for migration in MIGRATIONS.iter().take(steps) {
+        migration.text.hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 impl Description {
@@ -91,6 +107,7 @@ impl Description {
             members: 0,
             sample,
             strangers,
+            largest: None,
         }
     }
 
@@ -113,7 +130,8 @@ impl Description {
 impl DataSet {
     /// The data set that an earlier run left in the directory, if it is the one that is wanted.
     ///
-    /// One that is not, or was not finished, is removed; a directory that the seeder did not make is refused.
+    /// One of an earlier schema is brought up to this one. One that is another, or was not finished, is removed; a
+    /// directory that the seeder did not make is refused.
     pub(crate) fn reuse(directory: &Path, plan: &Plan) -> Outcome<Option<Self>> {
         let shown = directory.display();
         if !directory.exists() {
@@ -131,30 +149,52 @@ impl DataSet {
                 Err(Failure::new(message))
             };
         };
-        if description.complete && description.plan == *plan {
-            return Ok(Some(Self {
-                directory: directory.to_owned(),
-                description,
-            }));
+        let mut data_set = Self {
+            directory: directory.to_owned(),
+            description,
+        };
+        if data_set.description.complete && data_set.description.plan == *plan {
+            return Ok(Some(data_set));
+        }
+        if data_set.description.complete
+            && plan
+                .earlier()
+                .any(|earlier| earlier == data_set.description.plan)
+        {
+            data_set.migrate(plan)?;
+            return Ok(Some(data_set));
         }
         std::fs::remove_dir_all(directory)
             .map_err(Failure::doing(format!("removing `{shown}`")))?;
         Ok(None)
     }
 
+    /// Brings the database up to the schema of `plan`, by opening it.
+    fn migrate(&mut self, plan: &Plan) -> Outcome {
+        eprintln!("bringing `{}` up to this schema", self.directory.display());
+        drop(open(&self.directory)?);
+        settle(&self.directory)?;
+        self.description.plan = plan.clone();
+        self.description.write(&self.directory)
+    }
+
     pub(crate) fn database(&self) -> PathBuf {
         self.directory.join(DATABASE_FILE)
     }
 
-    /// A copy to measure on: what a run writes must not be there in the next. It is on the disk when this returns.
-    pub(crate) fn copy_to(&self, directory: &Path) -> Outcome<Self> {
-        let copying = || format!("copying the data set to `{}`", directory.display());
-        if directory.exists() {
-            std::fs::remove_dir_all(directory).map_err(Failure::doing(copying()))?;
+    /// What to measure on: a copy in the directory `scratch`, because what a run writes must not be there in the next;
+    /// or the data set itself, where there is no room for one. The copy is on the disk when this returns.
+    pub(crate) fn to_measure_on(&self, scratch: &Path, in_place: bool) -> Outcome<Self> {
+        let copying = || format!("copying the data set to `{}`", scratch.display());
+        if scratch.exists() {
+            std::fs::remove_dir_all(scratch).map_err(Failure::doing(copying()))?;
         }
-        std::fs::create_dir_all(directory).map_err(Failure::doing(copying()))?;
+        std::fs::create_dir_all(scratch).map_err(Failure::doing(copying()))?;
+        if in_place {
+            return Ok(self.clone());
+        }
         let copy = Self {
-            directory: directory.to_owned(),
+            directory: scratch.to_owned(),
             description: self.description.clone(),
         };
         std::fs::copy(self.database(), copy.database()).map_err(Failure::doing(copying()))?;
@@ -220,5 +260,26 @@ mod tests {
         assert!(DataSet::reuse(&directory, &plan).unwrap().is_some());
         Description::begun(plan.clone()).write(&directory).unwrap();
         assert!(DataSet::reuse(&directory, &plan).unwrap().is_none() && !directory.exists());
+    }
+
+    #[tokio::test]
+    async fn a_data_set_of_an_earlier_schema_is_brought_up_to_this_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let plan = Plan::new(10, 10);
+        let description = |plan: &Plan| Description {
+            complete: true,
+            ..Description::begun(plan.clone())
+        };
+        let earlier = plan.earlier().next().unwrap();
+        description(&earlier).write(directory.path()).unwrap();
+        let reused = DataSet::reuse(directory.path(), &plan).unwrap().unwrap();
+        assert!(reused.database().exists() && reused.description.plan == plan);
+        assert_eq!(Description::read(directory.path()).unwrap().plan, plan);
+        let unknown = Plan {
+            schema: 1,
+            ..plan.clone()
+        };
+        description(&unknown).write(directory.path()).unwrap();
+        assert!(DataSet::reuse(directory.path(), &plan).unwrap().is_none());
     }
 }

@@ -23,6 +23,9 @@ const LARGE_COUNT: u64 = 5;
 pub(crate) const LARGE_MEMBERS: u64 = 10_000;
 const LARGE_FROM: u64 = 100_000;
 
+/// The one after all others, which is made where there are as many users.
+pub(crate) const LARGEST_MEMBERS: u64 = 100_000;
+
 /// What a number is drawn for; see [`Random::of`].
 const USER: u64 = 1;
 const ORGANIZATION: u64 = 2;
@@ -158,6 +161,9 @@ impl Landscape {
     /// Most organizations are small, a few are not.
     fn size(&self, index: u64, random: &mut Random) -> u64 {
         let organizations = self.plan.organizations;
+        if index >= organizations {
+            return LARGEST_MEMBERS;
+        }
         let every = organizations / LARGE_COUNT;
         if organizations >= LARGE_FROM && index % every == every / 2 {
             return LARGE_MEMBERS;

@@ -13,8 +13,10 @@
     reason = "rates and ratios need three digits, not nineteen"
 )]
 
+mod access;
 mod bare;
 mod child;
+mod cold;
 mod connection;
 mod data_set;
 mod failure;
@@ -99,9 +101,15 @@ struct Run {
     /// The server [default: `guildhall` beside this program]
     #[arg(long, value_name = "FILE", env = "GUILDHALL_BIN")]
     server: Option<PathBuf>,
+    /// The program that measures the engine beside others; without it, that is left out
+    #[arg(long, value_name = "FILE", env = "GUILDHALL_ORACLE")]
+    oracle: Option<PathBuf>,
     /// Where the data sets are kept
     #[arg(long, value_name = "DIR", default_value = "target/bench")]
     directory: PathBuf,
+    /// Measure on the data sets, not on copies; what the scenarios write stays in them
+    #[arg(long)]
+    in_place: bool,
     /// Where the table goes [default: bench/results; of a smoke test, beside the data sets]
     #[arg(long, value_name = "DIR")]
     results: Option<PathBuf>,
@@ -140,6 +148,8 @@ impl Run {
                 }
             }),
             directory: self.directory,
+            in_place: self.in_place,
+            oracle: self.oracle,
             quick,
         })
     }

@@ -11,8 +11,10 @@ use guildhall_types::ids::{MemberId, OrganizationId};
 use guildhall_types::keys::KeyScope;
 use serde_json::Value;
 
+use crate::access;
 use crate::bare::RecordedAnswer;
 use crate::child::{Memory, Server};
+use crate::cold::{self, Cold};
 use crate::connection::Connection;
 use crate::data_set::{self, DataSet, Plan};
 use crate::failure::{Failure, Outcome};
@@ -22,6 +24,9 @@ use crate::raw::{Command, Raw};
 use crate::report::{Process, Report, Round, Series, TARGET_CONNECTIONS};
 use crate::scenarios::{self, Client, Kind, Pairs, SCENARIOS, Scenario};
 use crate::seed::seed;
+
+/// The name that `--only` finds the engine without a server by.
+const ENGINE: &str = "access engine";
 
 /// How often a server is started to see how long that takes.
 const STARTS: u32 = 5;
@@ -43,6 +48,10 @@ pub(crate) struct Settings {
     pub(crate) server: PathBuf,
     pub(crate) directory: PathBuf,
     pub(crate) results: PathBuf,
+    /// On the data sets themselves.
+    pub(crate) in_place: bool,
+    /// The program that measures the engine beside others.
+    pub(crate) oracle: Option<PathBuf>,
     /// A smoke test, whose figures say nothing.
     pub(crate) quick: bool,
 }
@@ -50,10 +59,13 @@ pub(crate) struct Settings {
 /// One data set with its server, and what the ceilings need.
 struct Subject {
     set: DataSet,
+    /// What this run leaves behind, until its end.
+    scratch: PathBuf,
     server: Server,
     key: String,
     starts: Vec<Duration>,
     idle: Memory,
+    cold: Option<Cold>,
     pairs: Arc<Pairs>,
     raw: Raw,
 }
@@ -66,15 +78,9 @@ pub(crate) async fn run(settings: &Settings) -> Outcome {
         );
         return Err(Failure::new(message));
     }
-    let scenarios: Vec<Scenario> = SCENARIOS
+    let scenarios = SCENARIOS
         .into_iter()
-        .filter(|scenario| {
-            settings
-                .only
-                .as_deref()
-                .is_none_or(|only| scenario.name.contains(only))
-        })
-        .collect();
+        .filter(|scenario| settings.wants(scenario.name));
     let mut subjects = Vec::new();
     for organizations in &settings.organizations {
         subjects.push(Subject::prepare(settings, *organizations).await?);
@@ -94,6 +100,7 @@ pub(crate) async fn run(settings: &Settings) -> Outcome {
         processes.push(subject.end().await?);
     }
     let report = Report {
+        engine: settings.engine()?,
         origin,
         settings: settings.shown(),
         series,
@@ -106,6 +113,32 @@ pub(crate) async fn run(settings: &Settings) -> Outcome {
 }
 
 impl Settings {
+    /// Whether what has this name is to be measured.
+    fn wants(&self, name: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| name.contains(only))
+    }
+
+    /// What the oracle says of the engine beside others.
+    fn engine(&self) -> Outcome<Option<String>> {
+        let Some(oracle) = self.oracle.as_deref().filter(|_| self.wants(ENGINE)) else {
+            return Ok(None);
+        };
+        eprintln!("measuring the engine beside others");
+        let mut command = std::process::Command::new(oracle);
+        command.arg("bench");
+        if self.quick {
+            command.args(["10", "10000"]);
+        }
+        let output = command
+            .stderr(std::process::Stdio::inherit())
+            .output()
+            .map_err(Failure::doing(format!("running `{}`", oracle.display())))?;
+        if !output.status.success() {
+            return Err(Failure::new("the engine could not be measured"));
+        }
+        Ok(Some(String::from_utf8_lossy(&output.stdout).into_owned()))
+    }
+
     fn load(&self, connections: u32, pace: Pace) -> Load {
         Load {
             connections,
@@ -136,25 +169,36 @@ impl Subject {
     async fn prepare(settings: &Settings, organizations: u64) -> Outcome<Self> {
         let plan = Plan::new(organizations, settings.members_mean);
         let original = seed(&settings.directory.join(organizations.to_string()), &plan).await?;
-        let set = original.copy_to(&settings.directory.join(format!("{organizations}-run")))?;
+        let scratch = settings.directory.join(format!("{organizations}-run"));
+        let set = original.to_measure_on(&scratch, settings.in_place)?;
         let key = create_key(&set.directory).await?;
-        let mut starts = Vec::new();
-        for _ in 1..STARTS {
-            let server = start(settings, &set).await?;
+        let (mut starts, mut cold) = (Vec::new(), None);
+        for number in 1..=STARTS {
+            let server = start(settings, &set, &scratch).await?;
             starts.push(server.started_in);
+            if settings.wants(cold::NAME) {
+                let cold = cold.get_or_insert_with(Cold::default);
+                let description = &set.description;
+                cold.ask(client(&server, &key).await?, description).await?;
+                if number == STARTS {
+                    cold.fill(&server, client(&server, &key).await?, description)
+                        .await?;
+                }
+            }
             server.stop().await?;
         }
-        let server = start(settings, &set).await?;
-        starts.push(server.started_in);
+        let server = start(settings, &set, &scratch).await?;
         tokio::time::sleep(SETTLING).await;
         let idle = server.memory()?;
         let (pairs, raw) = (Pairs::new(&set.description), Raw::open(&set.database())?);
         Ok(Self {
             set,
+            scratch,
             server,
             key,
             starts,
             idle,
+            cold,
             pairs,
             raw,
         })
@@ -162,43 +206,42 @@ impl Subject {
 
     /// A fresh connection: the server closes one that waits for as long as a scenario takes.
     async fn client(&self) -> Outcome<Client> {
-        let connection = Connection::open(self.server.address).await?;
-        Ok(Client {
-            connection,
-            key: self.key.clone(),
-        })
+        client(&self.server, &self.key).await
     }
 
     /// Starts the bare server with the answers that this server gives, and tells what to ask of both.
     async fn bare(&mut self, kind: Kind) -> Outcome<(Server, Requests)> {
         let mut client = self.client().await?;
-        let paths = kind.paths(&self.set.description, &mut client).await?;
-        if paths.is_empty() {
+        let asks = kind.asks(&self.set.description, &mut client).await?;
+        if asks.is_empty() {
             return Err(Failure::new("the data set has nothing to ask for"));
         }
-        let requests: Vec<Vec<u8>> = paths.iter().map(|path| client.get(path)).collect();
-        let mut recorded = Vec::with_capacity(paths.len());
-        for (path, request) in paths.into_iter().zip(&requests) {
+        let requests: Vec<Vec<u8>> = asks.iter().map(|ask| ask.request(&self.key)).collect();
+        let mut recorded = Vec::with_capacity(asks.len());
+        for (ask, request) in asks.iter().zip(&requests) {
             let answer = client.connection.exchange(request).await?;
-            kind.check(&path, answer.status, answer.body)?;
+            kind.check(&ask.path, answer.status, answer.body)?;
             let headers = answer
                 .headers()
                 .filter(|(name, _)| !OWN_HEADERS.contains(&name.to_ascii_lowercase().as_str()))
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect();
             recorded.push(RecordedAnswer {
-                path,
+                key: ask.key().to_owned(),
                 headers,
                 body: answer.text(),
             });
         }
-        let file = self.set.directory.join("answers.json");
+        if kind.checks().is_some() {
+            access::mixed(recorded.iter().map(|answer| answer.body.as_str()))?;
+        }
+        let file = self.scratch.join("answers.json");
         let writing = || format!("writing `{}`", file.display());
         let text = serde_json::to_vec(&recorded).map_err(Failure::doing(writing()))?;
         fs::write(&file, text).map_err(Failure::doing(writing()))?;
         let program = std::env::current_exe().map_err(Failure::doing("finding this program"))?;
         let words = ["bare", "--answers", &file.to_string_lossy()];
-        let bare = Server::start(&program, &words, &self.set.directory.join("bare.log")).await?;
+        let bare = Server::start(&program, &words, &self.scratch.join("bare.log")).await?;
         Ok((bare, in_turn(requests)))
     }
 
@@ -250,8 +293,8 @@ impl Subject {
         let database_bytes = fs::metadata(self.set.database()).map_or(0, |file| file.len());
         self.server.stop().await?;
         drop(self.raw);
-        let removing = || format!("removing `{}`", self.set.directory.display());
-        fs::remove_dir_all(&self.set.directory).map_err(Failure::doing(removing()))?;
+        let removing = || format!("removing `{}`", self.scratch.display());
+        fs::remove_dir_all(&self.scratch).map_err(Failure::doing(removing()))?;
         Ok(Process {
             organizations,
             members,
@@ -259,6 +302,7 @@ impl Subject {
             starts: self.starts,
             idle: self.idle,
             loaded,
+            cold: self.cold,
         })
     }
 }
@@ -332,9 +376,15 @@ async fn measure(
     Ok(all)
 }
 
-async fn start(settings: &Settings, set: &DataSet) -> Outcome<Server> {
+async fn start(settings: &Settings, set: &DataSet, scratch: &Path) -> Outcome<Server> {
     let words = ["serve", "--data-dir", &set.directory.to_string_lossy()];
-    Server::start(&settings.server, &words, &set.directory.join("server.log")).await
+    Server::start(&settings.server, &words, &scratch.join("server.log")).await
+}
+
+async fn client(server: &Server, key: &str) -> Outcome<Client> {
+    let connection = Connection::open(server.address).await?;
+    let key = key.to_owned();
+    Ok(Client { connection, key })
 }
 
 /// Makes a key while no server runs.

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use guildhall_types::ids::{OrganizationId, UserId};
 use serde_json::Value;
 
+use crate::access;
+use crate::bare::beginning;
 use crate::connection::Connection;
 use crate::data_set::{Description, Sampled};
 use crate::failure::{Failure, Outcome};
@@ -37,6 +39,9 @@ pub(crate) enum Kind {
     Search,
     FirstPage,
     DeepPage,
+    Check,
+    CheckBatch,
+    CheckBatchSpread,
     CreateOrganization,
     AddMember,
 }
@@ -53,7 +58,7 @@ pub(crate) struct Scenario {
 }
 
 /// Reads first: what the writes leave behind must not be there when they are measured.
-pub(crate) const SCENARIOS: [Scenario; 8] = [
+pub(crate) const SCENARIOS: [Scenario; 11] = [
     scenario(Kind::Get, "get organization", Some(0.5), Some(1.3)),
     scenario(
         Kind::ListOrganizations,
@@ -65,6 +70,19 @@ pub(crate) const SCENARIOS: [Scenario; 8] = [
     scenario(Kind::Search, "search organizations", None, Some(1.3)),
     scenario(Kind::FirstPage, "first page", None, Some(1.3)),
     scenario(Kind::DeepPage, "deep page by cursor", None, None),
+    scenario(Kind::Check, "access check", Some(0.85), Some(1.1)),
+    scenario(
+        Kind::CheckBatch,
+        "access check-batch of 100",
+        None,
+        Some(1.1),
+    ),
+    scenario(
+        Kind::CheckBatchSpread,
+        "access check-batch of 100, everywhere",
+        None,
+        Some(1.1),
+    ),
     scenario(
         Kind::CreateOrganization,
         "create organization",
@@ -93,38 +111,60 @@ impl Kind {
         matches!(self, Self::CreateOrganization | Self::AddMember)
     }
 
+    /// The checks that a request makes.
+    pub(crate) fn checks(self) -> Option<usize> {
+        match self {
+            Self::Check => Some(1),
+            Self::CheckBatch | Self::CheckBatchSpread => Some(access::BATCH),
+            _ => None,
+        }
+    }
+
     /// How many items each answer must have, so that what is measured is what its name says.
     fn items(self) -> Option<usize> {
         match self {
             Self::ListOrganizations | Self::ListMembers => Some(50),
             Self::FirstPage | Self::DeepPage => Some(10),
             Self::Search => Some(1),
-            Self::Get | Self::CreateOrganization | Self::AddMember => None,
+            _ => None,
         }
     }
 
     /// Refuses an answer that is not the one that the scenario is about.
     pub(crate) fn check(self, path: &str, status: u16, body: &[u8]) -> Outcome {
+        if let Some(checks) = self.checks() {
+            return access::expect(path, status, body, checks);
+        }
         let items = serde_json::from_slice::<Value>(body)
             .ok()
             .and_then(|page| Some(page.get("data")?.as_array()?.len()));
         if status == 200 && (self.items().is_none() || self.items() == items) {
             return Ok(());
         }
-        let shown = String::from_utf8_lossy(body.get(..300).unwrap_or(body)).into_owned();
-        Err(Failure::new(format!(
-            "`{path}` was answered {status}, which is not what is measured: {shown}"
-        )))
+        Err(refuse(path, status, body))
     }
 
-    /// The paths that a reading scenario asks for.
-    pub(crate) async fn paths(
+    /// What a reading scenario asks for.
+    pub(crate) async fn asks(
         self,
         description: &Description,
         client: &mut Client,
-    ) -> Outcome<Vec<String>> {
+    ) -> Outcome<Vec<Ask>> {
+        match self {
+            Self::Check => access::checks(description, client).await,
+            Self::CheckBatch => access::batches(description, client, true).await,
+            Self::CheckBatchSpread => access::batches(description, client, false).await,
+            _ => {
+                let paths = self.paths(description, client).await?;
+                Ok(paths.into_iter().map(Ask::page).collect())
+            }
+        }
+    }
+
+    /// The paths of the objects and pages that a reading scenario asks for.
+    async fn paths(self, description: &Description, client: &mut Client) -> Outcome<Vec<String>> {
         let mut sample = description.sample.clone();
-        Random::of(CHOICE, 0).shuffle(&mut sample);
+        choice(0).shuffle(&mut sample);
         Ok(match self {
             Self::Get => sample
                 .iter()
@@ -143,8 +183,61 @@ impl Kind {
             Self::ListOrganizations => vec!["/organizations?limit=50".to_owned()],
             Self::FirstPage => vec!["/organizations".to_owned()],
             Self::DeepPage => client.deep_pages(description.organizations()).await?,
-            Self::CreateOrganization | Self::AddMember => Vec::new(),
+            _ => Vec::new(),
         })
+    }
+}
+
+/// A number that is drawn to choose what is asked for.
+pub(crate) fn choice(index: u64) -> Random {
+    Random::of(CHOICE, index)
+}
+
+/// The failure of an answer that is not the one that is measured.
+pub(crate) fn refuse(path: &str, status: u16, body: &[u8]) -> Failure {
+    let shown = String::from_utf8_lossy(body.get(..300).unwrap_or(body));
+    Failure::new(format!(
+        "`{path}` was answered {status}, which is not what is measured: {shown}"
+    ))
+}
+
+/// What is asked for: a page, or what a question in a body is answered with.
+#[derive(Clone, Debug)]
+pub(crate) struct Ask {
+    pub(crate) path: String,
+    question: Option<String>,
+}
+
+impl Ask {
+    fn page(path: String) -> Self {
+        Self {
+            path,
+            question: None,
+        }
+    }
+
+    pub(crate) fn question(path: &str, body: String) -> Self {
+        Self {
+            path: path.to_owned(),
+            question: Some(body),
+        }
+    }
+
+    /// What the bare server knows it by.
+    pub(crate) fn key(&self) -> &str {
+        self.question
+            .as_deref()
+            .map_or(&self.path, |body| beginning(body.as_bytes()))
+    }
+
+    pub(crate) fn request(&self, key: &str) -> Vec<u8> {
+        let (method, body) = match &self.question {
+            Some(body) => ("POST", body.as_bytes()),
+            None => ("GET", &[][..]),
+        };
+        let json = [("content-type", "application/json")];
+        let headers = if body.is_empty() { &[][..] } else { &json };
+        request(method, &self.path, Some(key), headers, body)
     }
 }
 
@@ -272,7 +365,7 @@ impl Pairs {
             .iter()
             .map(|sampled| sampled.id)
             .collect();
-        Random::of(CHOICE, 1).shuffle(&mut organizations);
+        choice(1).shuffle(&mut organizations);
         let (users, next) = (description.strangers.clone(), AtomicUsize::new(0));
         Arc::new(Self {
             organizations,

@@ -11,13 +11,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use guildhall_core::deployments::{self, DEFAULT_DEPLOYMENT};
-use guildhall_core::{Deployment, Guildhall, roles};
+use guildhall_core::users::{self, UserFilter, UserSort};
+use guildhall_core::{Deployment, Guildhall, Order, PageLimits, PageRequest, roles};
 use guildhall_types::ids::{RoleId, UserId};
+use guildhall_types::limits::PAGE_LIMIT_MAX;
 use tokio::task::JoinSet;
 
 use crate::data_set::{self, DataSet, Description, Plan, Sampled};
 use crate::failure::{Failure, Outcome};
-use crate::landscape::{LARGE_MEMBERS, Landscape, Writer};
+use crate::landscape::{LARGE_MEMBERS, LARGEST_MEMBERS, Landscape, Writer};
 
 /// Writes under way at the same time: enough to fill a group while another commits.
 const WORKERS: usize = 160;
@@ -32,6 +34,25 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 
 /// Fills the directory, or finds that this was done before.
 pub(crate) async fn seed(directory: &Path, plan: &Plan) -> Outcome<DataSet> {
+    let mut data_set = seed_plan(directory, plan).await?;
+    let description = &mut data_set.description;
+    if description.largest.is_some() || description.users < LARGEST_MEMBERS + STRANGERS {
+        return Ok(data_set);
+    }
+    description.complete = false;
+    description.write(directory)?;
+    let guildhall = data_set::open(directory)?;
+    let largest = make_largest(&guildhall, plan).await?;
+    drop(guildhall);
+    data_set::settle(directory)?;
+    description.largest = Some(largest);
+    description.members += largest.members;
+    description.complete = true;
+    description.write(directory)?;
+    Ok(data_set)
+}
+
+async fn seed_plan(directory: &Path, plan: &Plan) -> Outcome<DataSet> {
     let shown = directory.display();
     if let Some(data_set) = DataSet::reuse(directory, plan)? {
         eprintln!(
@@ -92,7 +113,52 @@ async fn fill(guildhall: &Guildhall, plan: &Plan) -> Outcome<Description> {
         members,
         sample,
         strangers,
+        largest: None,
     })
+}
+
+/// Makes the largest organization, of the users who were made first.
+async fn make_largest(guildhall: &Guildhall, plan: &Plan) -> Outcome<Sampled> {
+    let deployment = deployments::operator(guildhall, DEFAULT_DEPLOYMENT)?;
+    let writer = Writer {
+        guildhall: guildhall.clone(),
+        deployment,
+    };
+    let landscape = Landscape {
+        plan: plan.clone(),
+        users: first_users(guildhall, deployment, LARGEST_MEMBERS).await?,
+        admin: admin_role(guildhall, deployment)?,
+    };
+    let _progress = Progress::start("the largest organization", 1);
+    landscape.settle(&writer, plan.organizations).await
+}
+
+/// The users who were made first.
+async fn first_users(
+    guildhall: &Guildhall,
+    deployment: Deployment,
+    count: u64,
+) -> Outcome<Vec<UserId>> {
+    let limits = PageLimits {
+        default: PAGE_LIMIT_MAX,
+        max: PAGE_LIMIT_MAX,
+    };
+    let (mut found, mut cursor) = (Vec::new(), None);
+    while (found.len() as u64) < count {
+        let request = PageRequest::new(limits, None, None, cursor, Order::Ascending)?;
+        let page = guildhall
+            .list(deployment, move |tx| {
+                users::list(tx, &UserFilter::default(), UserSort::CreatedAt, &request)
+            })
+            .await?;
+        found.extend(page.data.iter().map(|user| user.id));
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    found.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+    Ok(found)
 }
 
 /// Makes the users; tells their ids in the order of their indexes.

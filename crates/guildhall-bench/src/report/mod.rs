@@ -1,8 +1,11 @@
 //! The table: what was measured, beside its ceiling and its target.
 
+mod access;
+
 use std::time::Duration;
 
 use crate::child::Memory;
+use crate::cold::Cold;
 use crate::generator::Measured;
 use crate::machine::Origin;
 use crate::scenarios::{Kind, SCENARIOS, Scenario};
@@ -49,6 +52,8 @@ pub(crate) struct Process {
     pub(crate) starts: Vec<Duration>,
     pub(crate) idle: Memory,
     pub(crate) loaded: Memory,
+    /// First questions about access, if they were measured.
+    pub(crate) cold: Option<Cold>,
 }
 
 #[derive(Debug)]
@@ -57,6 +62,8 @@ pub(crate) struct Report {
     pub(crate) settings: String,
     pub(crate) series: Vec<Series>,
     pub(crate) processes: Vec<Process>,
+    /// What the oracle says of the engine beside others, if it was asked.
+    pub(crate) engine: Option<String>,
 }
 
 impl Series {
@@ -189,6 +196,7 @@ impl Report {
                 .filter_map(|process| self.depth(process.organizations))
                 .collect(),
         ));
+        lines.extend(self.access());
         lines.extend(section(
             "Memory and start",
             "| organizations | members | database after | memory idle (≤ 40 MB) | peak under load (≤ 200 MB) \

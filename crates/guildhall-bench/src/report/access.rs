@@ -41,7 +41,7 @@ impl Report {
         );
         lines.extend(section(
             "First check of an organization",
-            "| organizations | members of it | checks | p50 | slowest | target | |",
+            "| organizations | members of it | checks | p50 | slowest | in memory after, p50 | target | |",
             first,
         ));
         lines.extend(section(
@@ -84,12 +84,13 @@ fn batch(series: &Series, kind: Kind) -> Option<String> {
 }
 
 fn row(process: &Process, first: &First, members: &str) -> String {
-    let [median, slowest] = [500, 1_000].map(|per_mille| first.latency.quantile(per_mille));
+    let [median, slowest] = [500, 1_000].map(|per_mille| first.answered.quantile(per_mille));
+    let loaded = first.loaded.quantile(500);
     let max = FIRST_MAX
         .iter()
         .find(|(most, _)| first.members <= *most)
         .map(|(_, max)| *max)
-        .filter(|_| first.latency.total() > 0);
+        .filter(|_| first.answered.total() > 0);
     let (target, kept) = max.map_or_else(
         || (String::new(), ""),
         |max| {
@@ -100,11 +101,12 @@ fn row(process: &Process, first: &First, members: &str) -> String {
         },
     );
     format!(
-        "| {} | {members} | {} | {} | {} | {target} | {kept} |",
+        "| {} | {members} | {} | {} | {} | {} | {target} | {kept} |",
         number(process.organizations as f64),
-        number(first.latency.total() as f64),
+        number(first.answered.total() as f64),
         time(median.as_secs_f64()),
         time(slowest.as_secs_f64()),
+        time(loaded.as_secs_f64()),
     )
 }
 

@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use guildhall_access::{ExplainedPermission, Membership, Path};
+use guildhall_access::{ExplainedPermission, Path};
 use guildhall_db::{Row, Tx, statements};
-use guildhall_types::access::{
-    AccessPath, Consistency, Explanation, Granted, MissingPermission, Reason,
-};
-use guildhall_types::ids::{DeploymentId, KeyId, MemberId, OrganizationId, RoleId, UserId};
+use guildhall_types::access::{AccessPath, Explanation, Granted, MissingPermission, Reason};
+use guildhall_types::ids::{DeploymentId, KeyId, OrganizationId, RoleId, UserId};
 use guildhall_types::ledger::Actor;
 use guildhall_types::{Revision, Timestamp};
 
 use super::demanded::Demanded;
 use super::lists::role;
+use super::snapshots::OrganizationKey;
 use super::{Access, Freshness};
 use crate::refusal::Refusal;
 use crate::roles::DEPLOYMENT_SCOPE;
@@ -25,7 +24,9 @@ statements! {
           ON r.deployment_id = l.deployment_id AND r.scope = l.scope AND r.id = l.role_id
         LEFT JOIN ledger g
           ON g.deployment_id = l.deployment_id AND g.stream_id = l.organization_id AND g.revision = l.since_revision
-        WHERE l.deployment_id = ?1 AND l.organization_id = ?2 AND l.member_id = ?3";
+        WHERE l.deployment_id = ?1 AND l.organization_id = ?2 AND l.member_id =
+          (SELECT m.id FROM organization_members m
+            WHERE m.deployment_id = ?1 AND m.organization_id = ?2 AND m.user_id = ?3)";
 }
 
 /// How a member came by its roles, and the roles by their permissions.
@@ -38,33 +39,28 @@ struct RoleHistory {
 }
 
 impl Access {
-    /// Why a check of the same is answered as it is.
-    pub async fn explain(
+    /// Why a check of the same is answered as it is. Read from the tables, whatever the freshness asks for.
+    pub fn explain(
         &self,
         organization: OrganizationId,
         user: UserId,
         demanded: &Demanded<'_>,
         freshness: Freshness,
     ) -> Result<Explanation, Refusal> {
-        let held = match freshness.consistency {
-            Consistency::Cached => self.moment(organization, freshness).await?,
-            Consistency::Full => self.moment_of_user(organization, user, freshness.at_least)?,
-        };
+        let floor = self.floor(organization, freshness.at_least)?;
+        // Always from the tables, and in one transaction: how the member came by its roles is no part of a snapshot.
+        let (held, history) = self.inner.db.point(|sql| {
+            let held = self.read_for_user(sql, organization, user)?;
+            let key = (self.deployment.id(), organization);
+            Ok::<_, Refusal>((held, history(sql, key, user)?))
+        })?;
+        self.reached(&held, organization, floor)?;
         let texts = demanded.texts();
         let Some(explained) = held
             .moment()
             .map(|moment| moment.explain(user, &demanded.demand(&texts)))
         else {
             return Ok(nowhere());
-        };
-        let history = match &explained.membership {
-            Some(Membership { member_id, .. }) => {
-                let id = self.deployment.id();
-                self.inner
-                    .db
-                    .point(|sql| history(sql, id, organization, *member_id))?
-            }
-            None => History::new(),
         };
         let membership = explained.membership;
         let of_permission = |permission: &ExplainedPermission| paths(permission, &history);
@@ -127,11 +123,10 @@ fn missing(explained: ExplainedPermission) -> Option<MissingPermission> {
 
 fn history(
     sql: &Tx<'_>,
-    deployment: DeploymentId,
-    organization: OrganizationId,
-    member: MemberId,
+    (deployment, organization): OrganizationKey,
+    user: UserId,
 ) -> Result<History, Refusal> {
-    let params: [&dyn guildhall_db::Param; 3] = [&deployment, &organization, &member];
+    let params: [&dyn guildhall_db::Param; 3] = [&deployment, &organization, &user];
     let rows = sql.rows(&HISTORY_OF_MEMBER, &params, |row| {
         Ok::<_, Refusal>((row.get(0)?, role_history(row, deployment, organization)?))
     })?;

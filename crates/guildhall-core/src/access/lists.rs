@@ -20,11 +20,18 @@ use crate::users;
 
 statements! {
     MEMBERSHIPS_OF_USER = "SELECT organization_id, id FROM organization_members
-        WHERE deployment_id = ?1 AND user_id = ?2 ORDER BY organization_id";
+        WHERE deployment_id = ?1 AND user_id = ?2 AND organization_id > ?3 ORDER BY organization_id LIMIT ?4";
 }
 
 /// Members, or texts of roles, that are looked through on the calling thread: about a tenth of a millisecond.
 const SHORT_MAX: usize = 1_000;
+
+/// Memberships of a user that are looked through on the calling thread: each that is not in memory costs some 40
+/// microseconds.
+const SHORT_MEMBERSHIPS: i64 = 25;
+
+/// Memberships that one page looks through, but the first, which counts all of them.
+const PAGE_MEMBERSHIPS: i64 = 1_000;
 
 /// Which permissions of those that roles name are listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -77,11 +84,18 @@ impl Access {
         demanded: Demanded<'static>,
         request: PageRequest,
     ) -> Result<Page<AccessOrganization>, Refusal> {
+        let db = &self.inner.db;
+        let short = db.point(|sql| {
+            self.organizations_in(sql, user, &demanded, &request, SHORT_MEMBERSHIPS)
+        })?;
+        if let Some(page) = short {
+            return Ok(page);
+        }
         let access = self.clone();
-        self.inner
-            .db
-            .list(move |sql| access.organizations_in(sql, user, &demanded, &request))
-            .await
+        let long =
+            db.list(move |sql| access.organizations_in(sql, user, &demanded, &request, i64::MAX));
+        long.await?
+            .ok_or_else(|| Refusal::internal("a list without a bound was too long"))
     }
 
     /// The permissions that the user has in the organization, of those that a role names without a wildcard, by text.
@@ -117,41 +131,53 @@ impl Access {
         }
     }
 
+    /// A page, unless it has to look through more than `looks_max` memberships.
     fn organizations_in(
         &self,
         sql: &Tx<'_>,
         user: UserId,
         demanded: &Demanded<'_>,
         request: &PageRequest,
-    ) -> Result<Page<AccessOrganization>, Refusal> {
+        looks_max: i64,
+    ) -> Result<Option<Page<AccessOrganization>>, Refusal> {
         let id = self.deployment.id();
         users::require(&self.inner.read(sql, self.deployment), user)?;
         let deployment = load::deployment_of_user(sql, id, user)?.ok_or_else(missing_deployment)?;
-        let memberships = sql.rows(&MEMBERSHIPS_OF_USER, &[&id, &user], |row| {
-            let membership: (OrganizationId, MemberId) = (row.get(0)?, row.get(1)?);
-            Ok::<_, Refusal>(membership)
-        })?;
-        let binding = Binding::new(id, &("access organizations", user, demanded));
-        let after = after(request, binding)?;
-        let (mut rows, mut total) = (Vec::new(), 0);
-        for (organization_id, member_id) in memberships {
-            if !self.has_in(sql, &deployment, organization_id, user, demanded)? {
-                continue;
+        let mut list = Listing::begin(
+            request,
+            Binding::new(id, &("access organizations", user, demanded)),
+        )?;
+        let page_max = list.total.map_or(i64::MAX, |_| PAGE_MEMBERSHIPS);
+        let limit = looks_max.min(page_max);
+        let mut memberships = sql.rows(
+            &MEMBERSHIPS_OF_USER,
+            &[&id, &user, &list.after, &limit.saturating_add(1)],
+            |row| Ok::<(OrganizationId, MemberId), Refusal>((row.get(0)?, row.get(1)?)),
+        )?;
+        let rest = i64::try_from(memberships.len()).is_ok_and(|length| length > limit);
+        if rest {
+            if looks_max < page_max {
+                return Ok(None);
             }
-            total += 1;
-            if organization_id.raw() > after && wanted(request, &rows) {
-                rows.push(AccessOrganization {
+            memberships.pop();
+        }
+        let last = memberships.last().map(|(id, _)| id.raw());
+        for (organization_id, member_id) in memberships {
+            if list.is_over() {
+                break;
+            }
+            if self.has_in(sql, &deployment, organization_id, user, demanded)? {
+                list.add(AccessOrganization {
                     organization_id,
                     member_id,
                 });
             }
         }
-        Ok(request.page(rows, total, binding, |last| {
-            place(last.organization_id.raw())
-        }))
+        let place = |item: &AccessOrganization| item.organization_id.raw();
+        Ok(Some(list.finish(place, last.filter(|_| rest))))
     }
 
-    /// The check, of the organization as the transaction sees it, as far as the user goes.
+    /// The check, of the snapshot if there is one, or of the user's own rows.
     fn has_in(
         &self,
         sql: &Tx<'_>,
@@ -161,16 +187,21 @@ impl Access {
         demanded: &Demanded<'_>,
     ) -> Result<bool, Refusal> {
         let key = (self.deployment.id(), organization);
-        let found: Option<OrganizationSnapshot> = load::organization_of_user(sql, key, user)?;
         let texts = demanded.texts();
-        Ok(found.is_some_and(|organization| {
+        let check = |organization: &OrganizationSnapshot| {
             let moment = Moment {
-                organization: &organization,
+                organization,
                 deployment,
                 now: self.inner.clock.now(),
             };
             moment.check(user, &demanded.demand(&texts)).allowed()
-        }))
+        };
+        let organizations = &self.inner.snapshots.organizations;
+        if let Some(allowed) = organizations.with(&key, 0, |found| check(found)) {
+            return Ok(allowed);
+        }
+        let found = load::organization_of_user(sql, key, user)?;
+        Ok(found.is_some_and(|organization| check(&organization)))
     }
 }
 
@@ -183,16 +214,16 @@ fn holders(
     let moment = found(held)?;
     let organization = moment.organization.id();
     let binding = Binding::new(deployment, &("access holders", organization, demanded));
-    let after = after(request, binding)?;
+    let mut list = Listing::begin(request, binding)?;
     let texts = demanded.texts();
-    let (mut rows, mut total) = (Vec::new(), 0);
-    for (user_id, member_id) in moment.holders(&demanded.demand(&texts), None) {
-        total += 1;
-        if user_id.raw() > after && wanted(request, &rows) {
-            rows.push(AccessHolder { user_id, member_id });
+    let after = UserId::new(list.after).ok();
+    for (user_id, member_id) in moment.holders(&demanded.demand(&texts), after) {
+        if list.is_over() {
+            break;
         }
+        list.add(AccessHolder { user_id, member_id });
     }
-    Ok(request.page(rows, total, binding, |last| place(last.user_id.raw())))
+    Ok(list.finish(|item| item.user_id.raw(), None))
 }
 
 fn named_permissions(
@@ -282,19 +313,70 @@ pub(super) fn found(held: &Held) -> Result<Moment<'_>, Refusal> {
         .ok_or_else(|| Refusal::plain(ErrorCode::OrganizationNotFound))
 }
 
-/// The id that the page begins after.
-fn after(request: &PageRequest, binding: Binding) -> Result<i64, Refusal> {
-    Ok(request.cursor(|| binding)?.map_or(0, |cursor| cursor.id))
+/// A page in the order of ids. The first counts everything; its cursor tells the others, so that each of them only
+/// looks until it is full.
+#[derive(Debug)]
+struct Listing<'r, T> {
+    request: &'r PageRequest,
+    binding: Binding,
+    /// The id that the page begins after.
+    after: i64,
+    /// How many items all pages have, on every page but the first.
+    total: Option<i64>,
+    count: i64,
+    rows: Vec<T>,
 }
 
-fn place(id: i64) -> Cursor {
-    Cursor {
-        key: Key::Int(id),
-        id,
+impl<'r, T> Listing<'r, T> {
+    fn begin(request: &'r PageRequest, binding: Binding) -> Result<Self, Refusal> {
+        let (after, total) = match request.cursor(|| binding)? {
+            Some(Cursor {
+                key: Key::Int(total),
+                id,
+            }) => (id, Some(total)),
+            _ => (0, None),
+        };
+        Ok(Self {
+            request,
+            binding,
+            after,
+            total,
+            count: 0,
+            rows: Vec::new(),
+        })
     }
-}
 
-/// Whether the page has room for one more item, or for the one that tells that another page follows.
-fn wanted<T>(request: &PageRequest, rows: &[T]) -> bool {
-    rows.len() <= request.limit as usize
+    /// Whether nothing more has to be looked at: there is one item more than the page has, and nothing to count.
+    fn is_over(&self) -> bool {
+        self.total.is_some() && self.rows.len() > self.request.limit as usize
+    }
+
+    fn add(&mut self, item: T) {
+        self.count += 1;
+        if self.rows.len() <= self.request.limit as usize {
+            self.rows.push(item);
+        }
+    }
+
+    /// The page; `rest` is where the look ended, if more is to be looked at.
+    fn finish(mut self, place: impl Fn(&T) -> i64, rest: Option<i64>) -> Page<T> {
+        let total = self.total.unwrap_or(self.count);
+        let more = self.rows.len() > self.request.limit as usize;
+        self.rows.truncate(self.request.limit as usize);
+        let next = if more {
+            self.rows.last().map(place)
+        } else {
+            rest
+        };
+        let cursor = next.map(|id| {
+            let cursor = Cursor {
+                key: Key::Int(total),
+                id,
+            };
+            cursor.encode(self.binding)
+        });
+        let total = u64::try_from(total).unwrap_or_default();
+        self.request
+            .filled(self.rows, total, cursor.is_some(), cursor)
+    }
 }

@@ -24,7 +24,7 @@ pub use demanded::{Demanded, Texts};
 use guildhall_access::{
     Decision, Demand, DeploymentSnapshot, Moment, OrganizationSnapshot, Reason,
 };
-use guildhall_db::Stmt;
+use guildhall_db::{Stmt, Tx};
 use guildhall_types::access::Consistency;
 use guildhall_types::ids::{OrganizationId, UserId};
 use guildhall_types::{ErrorCode, Revision, Timestamp};
@@ -159,21 +159,12 @@ impl Access {
             let held = self.held_for_user(organization, user, floor).await?;
             return Ok(held.checked(user, demand));
         }
-        let held = self.moment_of_user(organization, user, freshness.at_least)?;
-        Ok(held.checked(user, demand))
-    }
-
-    /// The moment straight from the database, as far as `user` goes.
-    fn moment_of_user(
-        &self,
-        organization: OrganizationId,
-        user: UserId,
-        at_least: Option<Revision>,
-    ) -> Result<Held, Refusal> {
-        let floor = self.floor(organization, at_least)?;
-        let held = self.read_for_user(organization, user)?;
+        let held = self
+            .inner
+            .db
+            .point(|sql| self.read_for_user(sql, organization, user))?;
         self.reached(&held, organization, floor)?;
-        Ok(held)
+        Ok(held.checked(user, demand))
     }
 
     /// Whether a revision is one of the organization or of its deployment, so that an answer can be at it.
@@ -310,13 +301,15 @@ impl Access {
     }
 
     /// The moment straight from the database, as far as `user` goes.
-    fn read_for_user(&self, organization: OrganizationId, user: UserId) -> Result<Held, Refusal> {
+    fn read_for_user(
+        &self,
+        sql: &Tx<'_>,
+        organization: OrganizationId,
+        user: UserId,
+    ) -> Result<Held, Refusal> {
         let id = self.deployment.id();
-        let (found, deployment) = self.inner.db.point(|sql| {
-            let found = load::organization_of_user(sql, (id, organization), user)?;
-            let deployment = load::deployment_of_user(sql, id, user)?;
-            Ok::<_, Refusal>((found, deployment.ok_or_else(missing_deployment)?))
-        })?;
+        let found = load::organization_of_user(sql, (id, organization), user)?;
+        let deployment = load::deployment_of_user(sql, id, user)?.ok_or_else(missing_deployment)?;
         Ok(self.hold(found.map(Arc::new), Arc::new(deployment)))
     }
 

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod access_lists;
+#[cfg(test)]
 mod cold;
 #[cfg(test)]
 mod dry_run;

@@ -44,13 +44,11 @@ pub(crate) async fn explain(
         at_least: request.at_least,
     };
     let access = app.guildhall.access(question.caller.deployment);
-    let explanation = access
-        .explain(
-            request.organization_id,
-            request.user_id,
-            &demanded,
-            freshness,
-        )
-        .await?;
-    Ok(Json(explanation))
+    let (organization, user) = (request.organization_id, request.user_id);
+    Ok(Json(access.explain(
+        organization,
+        user,
+        &demanded,
+        freshness,
+    )?))
 }

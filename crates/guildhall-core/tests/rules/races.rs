@@ -195,7 +195,7 @@ async fn a_cache_of_decisions_would_be_found_out() {
     assert!(race(2_000, true).await > 0);
 }
 
-/// `cargo nextest run --release -p guildhall-core --run-ignored only a_million_revokes`
+/// `cargo test --release -p guildhall-core --test rules -- --ignored a_million`
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[ignore = "takes minutes"]
 async fn a_million_revokes_are_never_followed_by_an_allow() {

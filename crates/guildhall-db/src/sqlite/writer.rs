@@ -41,29 +41,21 @@ pub(crate) trait Job: Send {
     fn epilogue(&mut self, tx: &Tx<'_>) -> Fate;
     /// Sends the answer, now that the group is committed, or the reason why it is not.
     fn answer(self: Box<Self>, commit: Result<(), DbError>);
-    /// Whether it only wants the writer to look around, and needs no transaction.
-    fn only_looks(&self) -> bool {
-        false
-    }
 }
 
-/// Lets an idle writer look for the commits of other processes; in the company of commands it does nothing, because
-/// their group looks anyway.
-struct Look;
+/// What the writer is asked to do.
+enum Errand {
+    Command(Box<dyn Job>),
+    /// To look for the commits of other processes, if there is no command: a group of commands looks anyway.
+    Look,
+}
 
-impl Job for Look {
-    fn run(&mut self, _: &Tx<'_>) -> Fate {
-        Fate::Keep
-    }
-
-    fn epilogue(&mut self, _: &Tx<'_>) -> Fate {
-        Fate::Keep
-    }
-
-    fn answer(self: Box<Self>, _: Result<(), DbError>) {}
-
-    fn only_looks(&self) -> bool {
-        true
+impl Errand {
+    fn command(self) -> Option<Box<dyn Job>> {
+        match self {
+            Self::Command(job) => Some(job),
+            Self::Look => None,
+        }
     }
 }
 
@@ -77,7 +69,7 @@ pub(crate) struct WriterCounts {
 /// The queue in front of the writer thread.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    queue: mpsc::Sender<Box<dyn Job>>,
+    queue: mpsc::Sender<Errand>,
     pub(crate) counts: Arc<WriterCounts>,
 }
 
@@ -109,7 +101,8 @@ impl Writer {
     }
 
     pub(crate) fn submit(&self, job: Box<dyn Job>) -> Result<(), DbError> {
-        self.queue.try_send(job).map_err(|error| match error {
+        let command = Errand::Command(job);
+        self.queue.try_send(command).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => DbError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => DbError::Closed,
         })
@@ -121,7 +114,7 @@ impl Writer {
         move || {
             let queue = queue.upgrade();
             // A full queue needs no look: its groups look.
-            queue.is_some_and(|queue| queue.try_send(Box::new(Look)).is_ok() || !queue.is_closed())
+            queue.is_some_and(|queue| queue.try_send(Errand::Look).is_ok() || !queue.is_closed())
         }
     }
 
@@ -149,11 +142,12 @@ struct Worker {
 }
 
 impl Worker {
-    fn work(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
-        let mut group = Vec::with_capacity(GROUP_MAX);
-        while jobs.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
-            if group.iter().all(|job| job.only_looks()) {
-                group.clear();
+    fn work(mut self, mut jobs: mpsc::Receiver<Errand>) {
+        let (mut errands, mut group) =
+            (Vec::with_capacity(GROUP_MAX), Vec::with_capacity(GROUP_MAX));
+        while jobs.blocking_recv_many(&mut errands, GROUP_MAX) > 0 {
+            group.extend(errands.drain(..).filter_map(Errand::command));
+            if group.is_empty() {
                 self.look();
             } else {
                 self.commit_group(&mut group);

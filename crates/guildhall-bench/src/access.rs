@@ -172,6 +172,7 @@ async fn populated(description: &Description, client: &mut Client) -> Outcome<Ve
 #[cfg(test)]
 mod tests {
     use super::*;
+    use guildhall_types::ids::ID_MAX;
 
     const ALLOWED: &str = "{\"allowed\":true,\"reason\":\"granted\",\"revision\":\"1@2\"}";
     const NOWHERE: &str =
@@ -195,8 +196,8 @@ mod tests {
     #[test]
     fn no_check_is_longer_than_what_tells_it_from_others() {
         let longest = check(
-            OrganizationId::new(i64::MAX).unwrap(),
-            UserId::new(i64::MAX).unwrap(),
+            OrganizationId::new(ID_MAX).unwrap(),
+            UserId::new(ID_MAX).unwrap(),
             "organization:member",
         );
         assert_eq!(crate::bare::beginning(longest.as_bytes()), longest);

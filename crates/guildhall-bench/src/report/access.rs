@@ -50,7 +50,10 @@ impl Report {
              | memory idle | memory then |",
             memory,
         ));
-        lines.extend(self.engine.iter().map(|text| format!("\n{}", text.trim())));
+        if let Some(engine) = &self.engine {
+            let heading = "\n## The access engine in process\n\n";
+            lines.push(format!("{heading}{}", engine.trim()));
+        }
         lines
     }
 }

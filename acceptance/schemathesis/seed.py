@@ -55,6 +55,7 @@ def fill(deployment):
     doomed = [deployment.organization(f"Doomed {number}") for number in range(DOOMED)]
     return {
         "organization_ids": [acme],
+        "organization_revisions": [f"{acme}@1"],
         "doomed_organization_ids": doomed,
         "member_ids": members,
         "role_ids": roles,

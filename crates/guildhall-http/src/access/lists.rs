@@ -40,7 +40,7 @@ pub(crate) struct Filter {
 impl Filter {
     fn demanded(self) -> Result<Demanded<'static>, ProblemResponse> {
         let mode = match self.mode.as_deref() {
-            None | Some("") => None,
+            None => None,
             Some("all") => Some(Mode::All),
             Some("any") => Some(Mode::Any),
             Some(_) => return Err(invalid_field("mode", "must be `all` or `any`")),

@@ -100,17 +100,17 @@ pub struct Evaluation<'a> {
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = AuthzenEvaluations))]
 pub struct Evaluations<'a> {
-    /// Who, in the evaluations that do not say it themselves.
+    /// Who, in the evaluations that do not say it themselves; parts may be missing here.
     #[serde(borrow)]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Subject>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub subject: Option<Object<Subject<'a>>>,
-    /// Does what, in the evaluations that do not say it themselves.
+    /// Does what, in the evaluations that do not say it themselves; parts may be missing here.
     #[serde(borrow)]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Action>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub action: Option<Object<Action<'a>>>,
-    /// To what, in the evaluations that do not say it themselves.
+    /// To what, in the evaluations that do not say it themselves; parts may be missing here.
     #[serde(borrow)]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Resource>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub resource: Option<Object<Resource<'a>>>,
     /// Under what circumstances, in the evaluations that do not say it themselves.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Context>))]
@@ -185,8 +185,8 @@ pub struct PageRequest<'a> {
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub token: Option<Text<'a>>,
     /// How many results a page has; a larger number than 1,000 is cut.
-    #[cfg_attr(feature = "openapi", schema(minimum = 0))]
-    pub limit: Option<u32>,
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
+    pub limit: Option<i64>,
 }
 
 /// The answer of an evaluation.

@@ -107,6 +107,10 @@ impl<'a> Batch<'a> {
             let message = format!("must be at most {CHECKS_MAX} evaluations");
             return Err(invalid_field("evaluations", message));
         }
+        if let Some(index) = items.iter().position(|item| !item.get().starts_with('{')) {
+            let field = format!("evaluations.{index}");
+            return Err(invalid_field(&field, "must be a JSON object"));
+        }
         let options = request.options.map(|Object(options)| options);
         Ok(Self {
             default: Evaluation {

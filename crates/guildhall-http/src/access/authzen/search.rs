@@ -223,13 +223,12 @@ impl Place {
 /// What is searched for, and which part of it.
 fn parts(search: Search<'_>) -> Result<(Evaluation<'_>, PageRequest), ProblemResponse> {
     let page = search.page.map(|Object(page)| page).unwrap_or_default();
-    if page.limit == Some(0) {
+    if page.limit.is_some_and(|limit| limit < 1) {
         return Err(invalid_field("page.limit", "must be at least 1"));
     }
     let token = page.token.map(|token| token.0.into_owned());
     let token = token.filter(|token| !token.is_empty());
-    let limit = page.limit.map(i64::from);
-    let request = PageRequest::new(LIMITS, limit, None, token, Order::Ascending)?;
+    let request = PageRequest::new(LIMITS, page.limit, None, token, Order::Ascending)?;
     let evaluation = Evaluation {
         subject: search.subject,
         action: search.action,

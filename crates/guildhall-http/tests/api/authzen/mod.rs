@@ -375,6 +375,9 @@ async fn what_an_evaluation_leaves_out_stands_at_the_top() {
     body["evaluations"] = json!(vec![json!({}); 1_000]);
     let answer = backend.post(EVALUATIONS, body.clone()).await.ok();
     assert_eq!(answer["evaluations"].as_array().unwrap().len(), 1_000);
+    body["evaluations"] = json!([{}, [null]]);
+    let reply = backend.post(EVALUATIONS, body.clone()).await;
+    assert!(reply.fields().contains_key("evaluations.1"));
     body["evaluations"] = json!(vec![json!({}); 1_001]);
     let reply = backend.post(EVALUATIONS, body).await;
     reply.refused(400, "invalid_request");

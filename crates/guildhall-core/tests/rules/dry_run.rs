@@ -8,11 +8,11 @@ use guildhall_core::access::Freshness;
 use guildhall_core::members::{self, AddMember, UpdateMember};
 use guildhall_core::organizations::{self, OrganizationForm, UpdateOrganization};
 use guildhall_core::roles::{self, CreateRole, UpdateRole};
-use guildhall_core::{Order, Recorded, Refusal, Rehearsal, WriteTx, Written};
+use guildhall_core::{Order, Recorded, Refusal, Rehearsal, WriteTx};
 use guildhall_types::dry_run::AccessDifference;
 use guildhall_types::ids::{MemberId, OrganizationId, RoleId, UserId};
 use guildhall_types::members as wire;
-use guildhall_types::{IfMatch, Patch};
+use guildhall_types::{IfMatch, Patch, Revision};
 use proptest::prelude::*;
 use serde::Serialize;
 
@@ -148,6 +148,14 @@ impl Stage {
         allowed
     }
 
+    /// Where the organization is. A change may take it further than one step: who is added in the place of a membership that
+    /// has run out takes it two.
+    async fn revision(&self) -> Option<Revision> {
+        let access = self.world.guildhall.access(self.world.deployment);
+        let moment = access.moment(self.organization, Freshness::default());
+        moment.await.unwrap().revision()
+    }
+
     /// Everything that the database holds, but for the ids that are reserved as time goes on.
     fn export(&self) -> String {
         let mut bytes = Vec::new();
@@ -164,6 +172,7 @@ impl Stage {
         command: impl Fn(&WriteTx<'_>) -> Result<Recorded<T>, Refusal> + Clone + Send + Sync + 'static,
     ) -> Option<T> {
         let (before, export) = (self.allowed(&ASKED).await, self.export());
+        let revision = self.revision().await;
         let (guildhall, deployment) = (&self.world.guildhall, self.world.deployment);
         let rehearsal = guildhall
             .rehearse(deployment, "test".to_owned(), command.clone())
@@ -187,10 +196,7 @@ impl Stage {
                 matches!(rehearsal, Rehearsal::Refused(_))
             ),
         };
-        let Written { revision, .. } = done.as_ref().unwrap();
-        let changed = self.export() != export;
-        let expected = revision.number - i64::from(changed);
-        assert_eq!(foreseen.revision.unwrap().number, expected);
+        assert_eq!(foreseen.revision, revision);
 
         let access = foreseen.access.unwrap();
         let whole = access

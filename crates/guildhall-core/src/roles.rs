@@ -1,10 +1,10 @@
 //! Roles: named sets of permissions, of one organization or of the deployment.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use guildhall_db::{DbError, Row, statements};
 use guildhall_types::ids::{OrganizationId, RoleId};
+use guildhall_types::json::Shared;
 use guildhall_types::ledger::Action;
 use guildhall_types::limits::{ORGANIZATION_ROLES_MAX, ROLE_NAME_CHARS_MAX, ROLE_PERMISSIONS_MAX};
 use guildhall_types::roles::{self as wire, DeploymentRole, Role};
@@ -20,12 +20,18 @@ use crate::scope::{OrganizationRead, OrganizationWrite, ReadTx, Recorded, WriteT
 pub(crate) const DEPLOYMENT_SCOPE: i64 = 0;
 
 statements! {
-    // An organization sees the deployment's roles and its own. The deployment's may be made by another process, whose ids
-    // can run ahead: here the order of creation is that of the time.
+    // An organization sees the deployment's roles and its own. Two ranges, one after the other: for `scope IN (0, ?2)` SQLite
+    // makes a table of two rows first, which costs more than the ranges.
     ALL = "SELECT id, created_at, updated_at, name, permissions, scope FROM organization_roles
-        WHERE deployment_id = ?1 AND scope IN (0, ?2) ORDER BY created_at, id";
+        WHERE deployment_id = ?1 AND scope = 0
+        UNION ALL
+        SELECT id, created_at, updated_at, name, permissions, scope FROM organization_roles
+        WHERE deployment_id = ?1 AND scope = ?2 AND scope <> 0";
     FIND = "SELECT id, created_at, updated_at, name, permissions, scope FROM organization_roles
-        WHERE deployment_id = ?1 AND scope IN (0, ?2) AND id = ?3";
+        WHERE deployment_id = ?1 AND scope = 0 AND id = ?3
+        UNION ALL
+        SELECT id, created_at, updated_at, name, permissions, scope FROM organization_roles
+        WHERE deployment_id = ?1 AND scope = ?2 AND id = ?3";
     INSERT = "INSERT INTO organization_roles (deployment_id, scope, id, organization_id, created_at, updated_at,
           name, name_key, permissions, permissions_revision)
         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9)";
@@ -125,8 +131,14 @@ fn permissions(raw: &[String]) -> Result<Vec<String>, FieldError> {
 
 /// The roles that members of the organization can hold, oldest first.
 pub(crate) fn all(tx: &ReadTx<'_>, organization: OrganizationId) -> Result<Vec<Role>, Refusal> {
-    tx.sql
-        .rows(&ALL, &[&tx.deployment.id(), &organization], read)
+    visible(tx, organization.raw())
+}
+
+fn visible(tx: &ReadTx<'_>, scope: i64) -> Result<Vec<Role>, Refusal> {
+    let mut roles: Vec<Role> = tx.sql.rows(&ALL, &[&tx.deployment.id(), &scope], read)?;
+    // The deployment's may be made by another process, whose ids can run ahead: the order of creation is that of the time.
+    roles.sort_unstable_by_key(|role| (role.created_at, role.id));
+    Ok(roles)
 }
 
 /// The list of those roles.
@@ -138,9 +150,7 @@ pub fn list(tx: &ReadTx<'_>, organization: OrganizationId) -> Result<Page<Role>,
 /// The deployment's own roles.
 pub fn list_of_deployment(tx: &ReadTx<'_>) -> Result<Page<DeploymentRole>, Refusal> {
     let deployment_id = tx.deployment.id();
-    let roles = tx
-        .sql
-        .rows(&ALL, &[&deployment_id, &DEPLOYMENT_SCOPE], read)?;
+    let roles = visible(tx, DEPLOYMENT_SCOPE)?;
     let wrap = |role| DeploymentRole {
         role,
         deployment_id,
@@ -170,7 +180,7 @@ pub(crate) fn scope(role: &Role, organization: OrganizationId) -> i64 {
 
 /// Roles that were looked up in this transaction, so that a page of members reads each role once and holds it once.
 #[derive(Debug, Default)]
-pub(crate) struct Lookup(BTreeMap<(OrganizationId, RoleId), Arc<Role>>);
+pub(crate) struct Lookup(BTreeMap<(OrganizationId, RoleId), Shared<Role>>);
 
 impl Lookup {
     /// The role with this id, which a member holds.
@@ -179,15 +189,15 @@ impl Lookup {
         tx: &ReadTx<'_>,
         organization: OrganizationId,
         id: RoleId,
-    ) -> Result<Arc<Role>, Refusal> {
+    ) -> Result<Shared<Role>, Refusal> {
         let key = (organization, id);
         if let Some(role) = self.0.get(&key) {
-            return Ok(Arc::clone(role));
+            return Ok(role.clone());
         }
         let role = find(tx, organization, id)?
             .ok_or_else(|| Refusal::internal("a member holds a role that is missing"))?;
-        let role = Arc::new(role);
-        self.0.insert(key, Arc::clone(&role));
+        let role = Shared::new(role)?;
+        self.0.insert(key, role.clone());
         Ok(role)
     }
 }

@@ -22,7 +22,7 @@ const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// Bytes that most single objects fit in, and most pages; what is larger makes room for itself.
 const OBJECT_BYTES: usize = 1_024;
-const PAGE_BYTES: usize = 16 * 1_024;
+const PAGE_BYTES: usize = 32 * 1_024;
 
 /// The answer of a change.
 #[derive(Debug)]

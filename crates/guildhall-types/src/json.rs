@@ -1,5 +1,6 @@
 //! JSON that a caller owns: metadata, kept as the text the server has validated.
 
+mod shared;
 mod writer;
 
 use std::borrow::Cow;
@@ -11,6 +12,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use serde_json::value::RawValue;
 
+pub use self::shared::Shared;
 pub use self::writer::to_vec;
 use crate::limits::{JSON_DEPTH_MAX, METADATA_BYTES_MAX};
 
@@ -21,9 +23,20 @@ pub struct JsonObject(Cow<'static, str>);
 /// Most metadata is this, and holds no memory.
 const EMPTY: &str = "{}";
 
+/// A text that is JSON already, written as it is.
+struct RawText<'a>(&'a str);
+
 /// What a [`RawValue`] calls itself before a serializer. A `RawValue` cannot be made without parsing its text again, so
-/// that the text of an object, which was parsed when it came, is written under its name instead.
+/// that a text that is known to be JSON is written under its name instead.
 const RAW_VALUE: &str = "$serde_json::private::RawValue";
+
+impl Serialize for RawText<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut raw = serializer.serialize_struct(RAW_VALUE, 1)?;
+        raw.serialize_field(RAW_VALUE, self.0)?;
+        raw.end()
+    }
+}
 
 /// Why a text is not an acceptable metadata object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,9 +150,7 @@ impl Default for JsonObject {
 
 impl Serialize for JsonObject {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut raw = serializer.serialize_struct(RAW_VALUE, 1)?;
-        raw.serialize_field(RAW_VALUE, self.as_str())?;
-        raw.end()
+        RawText(self.as_str()).serialize(serializer)
     }
 }
 

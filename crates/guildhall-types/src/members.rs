@@ -1,46 +1,43 @@
 //! Members: the users of an organization, with the roles they hold there.
 
-use std::sync::Arc;
-
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::ids::{MemberId, OrganizationId, RoleId, UserId};
-use crate::json::JsonObject;
+use crate::json::{JsonObject, Shared};
 use crate::organizations::Organization;
 use crate::patch::Patch;
 use crate::roles::Role;
 use crate::time::Timestamp;
 
 /// A role as a member holds it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MemberRole {
     /// The role itself.
     // The members of a page hold few different ones, and share them.
-    #[serde(flatten, with = "shared")]
+    #[serde(flatten)]
     #[cfg_attr(feature = "openapi", schema(value_type = Role))]
-    pub role: Arc<Role>,
+    pub role: Shared<Role>,
     /// When the member ceases to hold it; absent where it is held without limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }
 
-mod shared {
-    use std::sync::Arc;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(super) fn serialize<T: Serialize, S: Serializer>(
-        value: &Arc<T>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        value.as_ref().serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Arc<T>, D::Error> {
-        T::deserialize(deserializer).map(Arc::new)
+impl Serialize for MemberRole {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Ending<'a> {
+            #[serde(flatten)]
+            role: &'a Role,
+            expires_at: Timestamp,
+        }
+        match self.expires_at {
+            None => self.role.serialize(serializer),
+            Some(expires_at) => {
+                let role = &*self.role;
+                Ending { role, expires_at }.serialize(serializer)
+            }
+        }
     }
 }
 

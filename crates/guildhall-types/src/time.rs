@@ -50,13 +50,16 @@ impl Text {
     fn new(moment: jiff::Timestamp) -> Self {
         let civil = jiff::tz::Offset::UTC.to_datetime(moment);
         // Years before 0 are those of values that no clock gives; the year 0 is shown rather than a panic.
-        let [y3, y2, y1, y0] = digits(civil.year().into());
-        let [m1, m0] = digits(civil.month().into());
-        let [d1, d0] = digits(civil.day().into());
-        let [hour1, hour0] = digits(civil.hour().into());
-        let [minute1, minute0] = digits(civil.minute().into());
-        let [second1, second0] = digits(civil.second().into());
-        let [f5, f4, f3, f2, f1, f0] = digits(civil.subsec_nanosecond() / 1_000);
+        let year = i32::from(civil.year());
+        let ([y3, y2], [y1, y0]) = (pair(year / 100), pair(year));
+        let [m1, m0] = pair(civil.month().into());
+        let [d1, d0] = pair(civil.day().into());
+        let [hour1, hour0] = pair(civil.hour().into());
+        let [minute1, minute0] = pair(civil.minute().into());
+        let [second1, second0] = pair(civil.second().into());
+        let micros = civil.subsec_nanosecond() / 1_000;
+        let ([f5, f4], [f3, f2], [f1, f0]) =
+            (pair(micros / 10_000), pair(micros / 100), pair(micros));
         #[rustfmt::skip]
         let text = [
             y3, y2, y1, y0, b'-', m1, m0, b'-', d1, d0, b'T',
@@ -70,16 +73,26 @@ impl Text {
     }
 }
 
-/// The last `N` decimal digits of a number; zeros for a negative one.
-fn digits<const N: usize>(number: i32) -> [u8; N] {
-    let mut rest = u32::try_from(number).unwrap_or_default();
-    let mut digits = [b'0'; N];
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
-        rest /= 10;
-    }
-    digits
+/// The two decimal digits of a number below 100; of others the last two, and zeros for a negative one.
+fn pair(number: i32) -> [u8; 2] {
+    let number = usize::try_from(number).unwrap_or_default() % 100;
+    PAIRS.get(number).copied().unwrap_or([b'0'; 2])
 }
+
+static PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut digits = [b'0'; 2];
+    let mut rest: &mut [[u8; 2]] = &mut pairs;
+    while let [pair, others @ ..] = rest {
+        *pair = digits;
+        rest = others;
+        digits = match digits {
+            [tens, b'9'] => [tens + 1, b'0'],
+            [tens, units] => [tens, units + 1],
+        };
+    }
+    pairs
+};
 
 impl Timestamp {
     fn text(self) -> Text {

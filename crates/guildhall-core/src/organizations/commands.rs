@@ -8,7 +8,7 @@ use guildhall_types::organizations::Organization;
 use guildhall_types::{Empty, ErrorCode, IfMatch, JsonObject, Timestamp};
 
 use super::endings;
-use super::rows::{OrganizationRow, load};
+use super::rows::{OrganizationRow, load, name_key};
 use crate::counts::{self, Noun};
 use crate::fields::{Patch, boolean, image_patch, metadata, optional, optional_patch};
 use crate::images::{self, ImagePatch, PreparedImage};
@@ -166,7 +166,6 @@ impl UpdateOrganization {
         let mut after = before.clone();
         if let Some(name) = &self.name {
             after.name.clone_from(name);
-            after.name_key = normalise::fold(name);
         }
         if let Some(description) = &self.description {
             after.description.clone_from(description);
@@ -194,12 +193,12 @@ pub fn create(
     let deployment = tx.deployment.id();
     let id = tx.ids.next(OrganizationId::new)?;
     let image = images::store(tx, id.raw(), command.image.as_ref())?;
+    let key = normalise::fold(&command.name);
     let row = OrganizationRow {
         id,
         created_at: tx.now,
         updated_at: tx.now,
         revision: 1,
-        name_key: normalise::fold(&command.name),
         name: command.name.clone(),
         description: command.description.clone(),
         image,
@@ -220,7 +219,7 @@ pub fn create(
                 &tx.now,
                 &[0_u8; 32],
                 &row.name,
-                &row.name_key,
+                &key,
                 &row.description,
                 &row.image.as_ref().map(|image| image.id),
                 &row.image.as_ref().map(|image| image.name.as_str()),
@@ -231,7 +230,7 @@ pub fn create(
             ],
         )
         .map_err(taken)?;
-    endings::replace(tx, id, "", &row.name_key)?;
+    endings::replace(tx, id, "", &key)?;
     counts::add(tx.sql, deployment, Noun::Organizations, id.raw(), 1)?;
     let change = Change::created(Action::OrganizationCreated, id.raw(), &row.record())?;
     OrganizationWrite::begin(tx, id).record(&change, row.wire(&tx.read()))
@@ -252,6 +251,12 @@ pub fn update(
         return Ok(organization.unchanged(before.wire(&tx.read())));
     }
     after.updated_at = tx.now;
+    let key_before = name_key(&tx.read(), id)?;
+    let key_after = if after.name == before.name {
+        key_before.clone()
+    } else {
+        normalise::fold(&after.name)
+    };
     tx.sql
         .exec_exactly(
             1,
@@ -261,7 +266,7 @@ pub fn update(
                 &id,
                 &after.updated_at,
                 &after.name,
-                &after.name_key,
+                &key_after,
                 &after.description,
                 &after.image.as_ref().map(|image| image.id),
                 &after.image.as_ref().map(|image| image.name.as_str()),
@@ -273,7 +278,7 @@ pub fn update(
             ],
         )
         .map_err(taken)?;
-    endings::replace(tx, id, &before.name_key, &after.name_key)?;
+    endings::replace(tx, id, &key_before, &key_after)?;
     let action = match (before.suspended_at, after.suspended_at) {
         (None, Some(_)) => Action::OrganizationSuspended,
         (Some(_), None) => Action::OrganizationReactivated,
@@ -295,7 +300,7 @@ pub fn delete(
     for statement in [&DELETE_ROLE_LINKS, &DELETE_MEMBERS, &DELETE_ROLES] {
         tx.sql.exec(statement, &[&deployment, &id])?;
     }
-    endings::replace(tx, id, &row.name_key, "")?;
+    endings::replace(tx, id, &name_key(&tx.read(), id)?, "")?;
     images::replace(tx, id.raw(), row.image.as_ref(), &ImagePatch::Remove)?;
     tx.sql.exec_exactly(1, &DELETE, &[&deployment, &id])?;
     counts::add(tx.sql, deployment, Noun::Organizations, id.raw(), -1)?;

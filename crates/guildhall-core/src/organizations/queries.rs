@@ -53,9 +53,9 @@ statements! {
     COUNT_OF_USER = "SELECT COUNT(*) FROM organization_members m CROSS JOIN organizations o
         WHERE m.deployment_id = ?1 AND m.user_id = ?2
           AND o.deployment_id = ?1 AND o.id = m.organization_id AND o.name_key LIKE ?3 ESCAPE '\\'";
-    FIND_BY_SLUG = concat!("SELECT ", columns!(), " FROM organizations o
+    FIND_BY_SLUG = concat!("SELECT o.name_key, ", columns!(), " FROM organizations o
         WHERE o.deployment_id = ?1 AND o.slug = ?2");
-    FIND_BY_EXTERNAL_ID = concat!("SELECT ", columns!(), " FROM organizations o
+    FIND_BY_EXTERNAL_ID = concat!("SELECT o.name_key, ", columns!(), " FROM organizations o
         WHERE o.deployment_id = ?1 AND o.external_id = ?2");
     IS_MEMBER = "SELECT 1 FROM organization_members
         WHERE deployment_id = ?1 AND organization_id = ?2 AND user_id = ?3";
@@ -172,7 +172,11 @@ fn find(
     search: Option<&str>,
 ) -> Result<Option<OrganizationRow>, Refusal> {
     let deployment = tx.deployment.id();
-    let read = |row: &guildhall_db::Row<'_>| OrganizationRow::read(row, 0);
+    let read = |row: &guildhall_db::Row<'_>| {
+        let name_key = row.text(0)?;
+        let fits = search.is_none_or(|search| name_key.contains(search));
+        Ok::<_, Refusal>((OrganizationRow::read(row, 1)?, fits))
+    };
     let found = if let Some(slug) = &filter.slug {
         tx.sql.one(&FIND_BY_SLUG, &[&deployment, slug], read)?
     } else {
@@ -182,10 +186,10 @@ fn find(
             read,
         )?
     };
-    let Some(row) = found else { return Ok(None) };
-    let fits = search.is_none_or(|search| row.name_key.contains(search))
-        && (filter.external_id.is_none() || row.external_id == filter.external_id);
-    if !fits {
+    let Some((row, true)) = found else {
+        return Ok(None);
+    };
+    if filter.external_id.is_some() && row.external_id != filter.external_id {
         return Ok(None);
     }
     if let Some(user) = filter.user_id

@@ -13,13 +13,14 @@ use crate::scope::ReadTx;
 /// The columns that [`OrganizationRow::read`] expects, in its order.
 macro_rules! columns {
     () => {
-        "o.id, o.created_at, o.updated_at, o.revision, o.name, o.name_key, o.description, o.image_id, o.image_name,
+        "o.id, o.created_at, o.updated_at, o.revision, o.name, o.description, o.image_id, o.image_name,
           o.member_count, o.public_metadata, o.private_metadata, o.slug, o.external_id, o.suspended_at"
     };
 }
 pub(crate) use columns;
 
 statements! {
+    NAME_KEY = "SELECT name_key FROM organizations WHERE deployment_id = ?1 AND id = ?2";
     LOAD = concat!("SELECT ", columns!(), " FROM organizations o WHERE o.deployment_id = ?1 AND o.id = ?2");
 }
 
@@ -31,7 +32,6 @@ pub(crate) struct OrganizationRow {
     pub(crate) updated_at: Timestamp,
     pub(crate) revision: i64,
     pub(crate) name: String,
-    pub(crate) name_key: String,
     pub(crate) description: String,
     pub(crate) image: Option<ImageRef>,
     pub(crate) member_count: i64,
@@ -62,25 +62,24 @@ pub(crate) struct OrganizationRecord<'a> {
 impl OrganizationRow {
     /// Reads the [`columns`], from the column at `first` on.
     pub(crate) fn read(row: &Row<'_>, first: usize) -> Result<Self, Refusal> {
-        let image_id: Option<ImageId> = row.get(first + 7)?;
-        let image_name: Option<String> = row.get(first + 8)?;
+        let image_id: Option<ImageId> = row.get(first + 6)?;
+        let image_name: Option<String> = row.get(first + 7)?;
         Ok(Self {
             id: row.get(first)?,
             created_at: row.get(first + 1)?,
             updated_at: row.get(first + 2)?,
             revision: row.get(first + 3)?,
             name: row.get(first + 4)?,
-            name_key: row.get(first + 5)?,
-            description: row.get(first + 6)?,
+            description: row.get(first + 5)?,
             image: image_id
                 .zip(image_name)
                 .map(|(id, name)| ImageRef { id, name }),
-            member_count: row.get(first + 9)?,
-            public_metadata: row.get(first + 10)?,
-            private_metadata: row.get(first + 11)?,
-            slug: row.get(first + 12)?,
-            external_id: row.get(first + 13)?,
-            suspended_at: row.get(first + 14)?,
+            member_count: row.get(first + 8)?,
+            public_metadata: row.get(first + 9)?,
+            private_metadata: row.get(first + 10)?,
+            slug: row.get(first + 11)?,
+            external_id: row.get(first + 12)?,
+            suspended_at: row.get(first + 13)?,
         })
     }
 
@@ -136,6 +135,15 @@ pub(crate) fn load(tx: &ReadTx<'_>, id: OrganizationId) -> Result<OrganizationRo
     tx.sql
         .one(&LOAD, &[&tx.deployment.id(), &id], |row| {
             OrganizationRow::read(row, 0)
+        })?
+        .ok_or_else(|| Refusal::plain(ErrorCode::OrganizationNotFound))
+}
+
+/// The folded name of an organization as it is stored: what the endings of the name were made from.
+pub(super) fn name_key(tx: &ReadTx<'_>, id: OrganizationId) -> Result<String, Refusal> {
+    tx.sql
+        .one(&NAME_KEY, &[&tx.deployment.id(), &id], |row| {
+            Ok::<_, Refusal>(row.get(0)?)
         })?
         .ok_or_else(|| Refusal::plain(ErrorCode::OrganizationNotFound))
 }

@@ -16,17 +16,18 @@ use crate::organizations::{OrganizationRow, columns, endings};
 use crate::refusal::Refusal;
 
 statements! {
-    ORGANIZATION = concat!("SELECT ", columns!(), ", o.role_count, o.ledger_head FROM organizations o
+    ORGANIZATION = concat!("SELECT ", columns!(), ", o.name_key, o.role_count, o.ledger_head FROM organizations o
         WHERE o.deployment_id = ?1 AND o.id = ?2");
     HAS_ENDING = "SELECT 1 FROM organization_name_endings
         WHERE deployment_id = ?1 AND ending = ?2 AND organization_id = ?3";
 }
 
 /// How many columns an [`OrganizationRow`] has.
-const COLUMNS: usize = 15;
+const COLUMNS: usize = 14;
 
 struct StoredOrganization {
     row: OrganizationRow,
+    name_key: String,
     role_count: i64,
     ledger_head: Hash,
 }
@@ -34,8 +35,9 @@ struct StoredOrganization {
 fn read(row: &Row<'_>) -> Result<StoredOrganization, Refusal> {
     Ok(StoredOrganization {
         row: OrganizationRow::read(row, 0)?,
-        role_count: row.get(COLUMNS)?,
-        ledger_head: row.get(COLUMNS + 1)?,
+        name_key: row.get(COLUMNS)?,
+        role_count: row.get(COLUMNS + 1)?,
+        ledger_head: row.get(COLUMNS + 2)?,
     })
 }
 
@@ -96,7 +98,7 @@ fn living(
     let place = stream.place.clone();
     audit.report.organizations += 1;
     stream.row(audit, Kind::Organization, stream.id, &place, &row.record())?;
-    let folded = row.name_key == normalise::fold(&row.name);
+    let folded = organization.name_key == normalise::fold(&row.name);
     audit.expect(
         folded,
         &place,
@@ -111,7 +113,7 @@ fn living(
         row.external_id.as_deref(),
         normalise::external_id,
     );
-    name_endings(audit, stream, &row.name_key)?;
+    name_endings(audit, stream, &organization.name_key)?;
     let own = roles::check(audit, stream, stream.id)?;
     let holdable = Holdable {
         of_deployment: roles_of_deployment,

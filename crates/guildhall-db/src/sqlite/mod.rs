@@ -36,6 +36,7 @@ pub struct SqliteTx<'c> {
 pub(crate) type SqliteRow<'r> = &'r rusqlite::Row<'r>;
 
 /// The value of a column; or why it is none of the portable subset.
+#[inline]
 pub(crate) fn value(row: SqliteRow<'_>, index: usize) -> Result<Value<'_>, &'static str> {
     match row.get_ref(index).map_err(|_| "no such column")? {
         ValueRef::Null => Ok(Value::Null),

@@ -48,7 +48,7 @@ impl Texts {
                 "max_allowed_org_members",
             )?,
             insert_member: find("INSERT INTO organization_members", "")?,
-            find_role: find("SELECT", "scope IN (0, ?2) AND id = ?3")?,
+            find_role: find("SELECT", "scope = 0 AND id = ?3")?,
             insert_link: find("INSERT INTO organization_member_roles", "")?,
             load_member: find("SELECT m.id,", "m.id = ?3")?,
         })

@@ -6,7 +6,7 @@
 //! # The model
 //!
 //! - A [`Role`] is a named [`PermissionSet`]: texts such as `documents:read`, or patterns such as `documents:*`
-//!   ([`matches`] states what they match). It belongs to one organization, or to the deployment: then members of every
+//!   ([`matches()`] states what they match). It belongs to one organization, or to the deployment: then members of every
 //!   organization may hold it.
 //! - A user is in an organization by a [`Membership`], which holds roles by [`Assignment`]s. Memberships and assignments may
 //!   end at a time; memberships and whole organizations may be suspended; users may be disabled in the deployment.
@@ -25,7 +25,7 @@
 //!
 //! # One decision
 //!
-//! [`Moment::check`], [`Moment::explain`], [`Moment::permissions_of`], [`Moment::holders`] and [`diff`] are made from the same two
+//! [`Moment::check`], [`Moment::explain`], [`Moment::permissions_of`], [`Moment::holders`] and [`diff()`] are made from the same two
 //! functions, and so agree. No decision is kept: what was true is not asked twice.
 //!
 //! # Example

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::{
     failure::{Failure, Outcome},
-    generate,
+    generate, process,
     project::{Profile, Project},
     tidy,
 };
@@ -169,7 +169,9 @@ fn seconds(took: Duration) -> String {
 
 /// The server as it is shipped, and as the acceptance steps run it.
 fn build(project: &Project) -> Outcome {
-    project.build(Profile::Release, &["guildhall"]).map(|_| ())
+    project.build(Profile::Release, &["guildhall"])?;
+    // The first command of the README names no package.
+    process::run(&mut project.cargo(&["run", "--release", "--locked", "--", "--version"]))
 }
 
 fn generated(project: &Project) -> Outcome {

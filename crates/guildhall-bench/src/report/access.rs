@@ -9,7 +9,7 @@ use crate::scenarios::Kind;
 /// Checks a second that come in batches.
 const BATCHED_MIN: f64 = 2e6;
 
-/// Cores that the target of the batches is for.
+/// Cores of a server whose clients are elsewhere.
 const CORES: f64 = 2.0;
 
 /// The first question about an organization, at the median, up to so many members.

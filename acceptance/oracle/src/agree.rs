@@ -166,7 +166,7 @@ fn lists_agree(
     if is_holder != decision.allowed() {
         return Err("the list of holders says otherwise".to_owned());
     }
-    let is_in = !matches!(
+    let is_kept_out = !matches!(
         decision.reason(),
         Reason::Granted | Reason::MissingPermission
     );
@@ -174,7 +174,7 @@ fn lists_agree(
         Err(reason) if reason != decision.reason() => {
             Err("the list of permissions has another reason".to_owned())
         }
-        Ok(_) if is_in => Err("the list of permissions opens the door".to_owned()),
+        Ok(_) if is_kept_out => Err("the list of permissions opens the door".to_owned()),
         _ => Ok(()),
     }
 }

@@ -14,7 +14,7 @@ use cedar_policy::{
 };
 use guildhall_access::Reason;
 
-use crate::world::{Member, Question, World};
+use crate::world::{Member, Question, USERS, World};
 
 /// The doors, as what forbids, in the order in which they are told.
 const DOORS: [(Reason, &str); 5] = [
@@ -74,7 +74,7 @@ impl Cedar {
         ]);
         let mut entities =
             vec![Entity::new(resource.clone(), organization, HashSet::new()).unwrap()];
-        for user in 1..=100 {
+        for user in 1..=USERS {
             let member = world.members.iter().find(|member| member.user == user);
             entities.push(self::user(user, member, world.disabled.contains(&user)));
         }
@@ -186,8 +186,8 @@ fn given(text: &str) -> String {
     };
     let mut condition = "!resource.exact_only.contains(context.permission)".to_owned();
     if *last == "*" && stars == 1 {
-        let start: String = first.iter().flat_map(|segment| [segment, ":"]).collect();
-        let pattern = quoted(&start, true);
+        let prefix: String = first.iter().flat_map(|segment| [segment, ":"]).collect();
+        let pattern = quoted(&prefix, true);
         let pattern = pattern.strip_suffix('"').unwrap();
         write!(condition, " && context.permission like {pattern}*\"").unwrap();
         return condition;

@@ -15,9 +15,17 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         #[cfg(feature = "bench")]
-        ["bench", sizes @ ..] => guildhall_acceptance_oracle::bench::run(
-            sizes.iter().filter_map(|size| size.parse().ok()),
-        ),
+        ["bench", sizes @ ..] => {
+            let Ok(sizes) = sizes
+                .iter()
+                .map(|size| size.parse())
+                .collect::<Result<Vec<_>, _>>()
+            else {
+                eprintln!("{USAGE}");
+                return ExitCode::FAILURE;
+            };
+            guildhall_acceptance_oracle::bench::run(sizes);
+        }
         [checks, seed @ ..] => {
             let seed = seed.first().map_or(Some(1), |seed| seed.parse().ok());
             let (Ok(checks), Some(seed)) = (checks.parse(), seed) else {

@@ -21,12 +21,13 @@ impl Rng {
     /// A number below `end`.
     pub fn below(&mut self, end: usize) -> usize {
         let wide = u128::from(self.next()) * end as u128;
-        (wide >> 64) as usize
+        usize::try_from(wide >> 64).unwrap()
     }
 
     /// A number from `first` to `last`.
     pub fn between(&mut self, first: i64, last: i64) -> i64 {
-        first + self.below(usize::try_from(last - first + 1).unwrap()) as i64
+        let count = usize::try_from(last - first + 1).unwrap();
+        first + i64::try_from(self.below(count)).unwrap()
     }
 
     /// True so many times of a hundred.

@@ -11,7 +11,8 @@ use guildhall_types::{
 
 use crate::rng::Rng;
 
-const USERS: i64 = 14;
+/// Who is asked about; each is a member or not.
+pub(crate) const USERS: i64 = 14;
 const ROLES: i64 = 9;
 
 /// Times are few, so that some end exactly when a check is made.

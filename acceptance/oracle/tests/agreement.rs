@@ -39,7 +39,7 @@ fn an_engine_that_forgets_a_rule_disagrees() {
     }
     let flaws: [(&str, Flaw); 9] = [
         ("the organization's suspension", |world| {
-            world.suspended = false
+            world.suspended = false;
         }),
         ("disabled users", |world| world.disabled.clear()),
         ("suspended memberships", |world| {
@@ -50,7 +50,7 @@ fn an_engine_that_forgets_a_rule_disagrees() {
         }),
         ("the end of assignments", |world| {
             each_member(world, |member| {
-                member.roles.iter_mut().for_each(|(_, end)| *end = None)
+                member.roles.iter_mut().for_each(|(_, end)| *end = None);
             });
         }),
         ("that the last moment is before the end", |world| {

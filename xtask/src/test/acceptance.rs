@@ -21,11 +21,20 @@ const JS_SDK: &str = "acceptance/js-sdk";
 const DOCS: &str = "acceptance/docs/run.mjs";
 const SCHEMATHESIS: &str = "acceptance/schemathesis/run.sh";
 
-/// `cargo test` in `acceptance/oracle`: random worlds, decided by our engine and by another.
+/// Clippy and `cargo test` in `acceptance/oracle`: random worlds, decided by our engine and by another.
 pub(super) fn oracle(project: &Project) -> Outcome {
     exists(project, ORACLE)?;
-    let mut cargo = project.cargo(&["test", "--locked", "--manifest-path", ORACLE]);
-    run(cargo.env("CARGO_TARGET_DIR", project.target()))
+    let cargo = |words: &[&str], after: &[&str]| {
+        let mut cargo = project.cargo(words);
+        cargo.env("CARGO_TARGET_DIR", project.target());
+        run(cargo
+            .args(["--locked", "--manifest-path", ORACLE])
+            .args(after))
+    };
+    // With its benchmark, which no other step compiles.
+    let lint = ["clippy", "--all-targets", "--all-features"];
+    cargo(&lint, &["--", "--deny", "warnings"])?;
+    cargo(&["test"], &[])
 }
 
 /// `npm ci` and `npm test` in `acceptance/js-sdk`.

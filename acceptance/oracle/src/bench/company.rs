@@ -55,13 +55,19 @@ impl Company {
     pub(super) fn texts(role: usize) -> Vec<String> {
         let exact = (0..TEXTS - 1).map(|verb| format!("noun{role}:verb{verb}"));
         let pattern = format!("noun{}:*", (role + 1) % ROLES);
-        exact.chain((role % 3 == 0).then_some(pattern)).collect()
+        exact
+            .chain(role.is_multiple_of(3).then_some(pattern))
+            .collect()
     }
 
     /// The roles of a member: everybody has one of the deployment's, a third has one more, some have two more.
     pub(super) fn roles(member: usize) -> impl Iterator<Item = usize> {
-        let second = (member % 3 == 0).then_some(DEPLOYMENT_ROLES + member / 3 % 8);
-        let third = (member % 15 == 0).then_some(DEPLOYMENT_ROLES + member / 15 % 7 + 1);
+        let second = member
+            .is_multiple_of(3)
+            .then_some(DEPLOYMENT_ROLES + member / 3 % 8);
+        let third = member
+            .is_multiple_of(15)
+            .then_some(DEPLOYMENT_ROLES + member / 15 % 7 + 1);
         let mut roles: Vec<_> = [Some(member % DEPLOYMENT_ROLES), second, third]
             .into_iter()
             .flatten()
@@ -107,7 +113,7 @@ impl Company {
         builder.finish()
     }
 
-    pub(super) fn deployment(&self) -> DeploymentSnapshot {
+    pub(super) fn deployment() -> DeploymentSnapshot {
         let mut builder = DeploymentSnapshot::builder(1);
         for role in 0..DEPLOYMENT_ROLES {
             builder.role(to_access(role));

@@ -33,8 +33,7 @@ const CHANGES: usize = 5_000;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Prints the tables, in Markdown, for organizations of these sizes, or of the usual ones.
-pub fn run(sizes: impl Iterator<Item = usize>) {
-    let mut sizes: Vec<_> = sizes.collect();
+pub fn run(mut sizes: Vec<usize>) {
     if sizes.is_empty() {
         sizes.extend(SIZES);
     }
@@ -47,13 +46,15 @@ pub fn run(sizes: impl Iterator<Item = usize>) {
     let snapshots: Vec<_> = sizes.iter().map(|size| checks(*size, clock)).collect();
     println!("\n| members | bytes a member | loaded in | one change p50 | p99 |");
     println!("|--:|--:|--:|--:|--:|");
-    snapshots.iter().for_each(|company| changes(company));
+    for company in &snapshots {
+        changes(company);
+    }
 }
 
 /// The rows of one size.
 fn checks(members: usize, clock: u32) -> Company {
     let company = Company::new(members);
-    let (organization, deployment) = (company.organization(), company.deployment());
+    let (organization, deployment) = (company.organization(), Company::deployment());
     let moment = moment(&organization, &deployment);
     let guildhall = |question: &Question<'_>| {
         let demand = Demand::All(&[question.permission]);
@@ -72,9 +73,9 @@ fn checks(members: usize, clock: u32) -> Company {
         let questions = (0..QUESTIONS).map(|_| company.question(&mut rng, &users));
         let questions: Vec<_> = questions.collect();
         // Once for the caches.
-        questions.iter().for_each(|question| {
+        for question in &questions {
             black_box(guildhall(question));
-        });
+        }
         let ours = measure(&questions, clock, guildhall);
         let theirs = measure(&questions, clock, |question| cedar.check(question));
         let others = measure(&questions, clock, |question| casbin.check(question));
@@ -116,7 +117,8 @@ fn changes(company: &Company) {
         times.push(nanoseconds(start.elapsed()));
     }
     let [p50, p99] = percentiles(&mut times).map(|time| f64::from(time) / 1_000.0);
-    let each = bytes as f64 / members as f64;
+    let [bytes, count] = [bytes, members].map(|number| f64::from(u32::try_from(number).unwrap()));
+    let each = bytes / count;
     println!("| {members} | {each:.1} | {loaded:.1?} | {p50:.1} µs | {p99:.1} µs |");
 }
 

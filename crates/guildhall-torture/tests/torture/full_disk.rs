@@ -228,17 +228,7 @@ async fn a_failed_disk() {
         let limited = format!("trap '' XFSZ; ulimit -f {kibibytes}; exec \"$0\" \"$@\"");
         let server = place.serve_with(&["bash", "-c", &limited], &[]).await;
         let stops = troop.work(&server).await;
-        let unanswered = |stop: &Stop| matches!(stop, Stop::Unanswered);
-        assert!(stops.iter().all(unanswered), "{stops:?}");
-        let status = server.wait().await;
-        assert_eq!(status.code(), Some(70), "{}", place.log());
-        assert!(place.log().contains("the disk failed"), "{}", place.log());
-
-        place.verify().await;
-        let server = place.serve().await;
-        troop.compare(&server).await;
-        troop.next_life();
-        server.stop().await;
+        troop.outlive(&place, server, &stops).await;
     }
     println!("{:?}", troop.figures);
     assert!(troop.figures.acknowledged > 0);

@@ -17,7 +17,6 @@ use crate::client::{Call, Client, Reply, id};
 use crate::server::{Place, Server};
 use crate::settings;
 use crate::troop::Troop;
-use crate::writers::Stop;
 
 /// How much longer each fsync takes.
 const DELAY: Duration = Duration::from_millis(300);
@@ -116,15 +115,7 @@ async fn a_failed_fsync_ends_the_server_and_is_not_acknowledged() {
         let server = serve_with_syncs(&place, &failing).await;
         let stops = timeout(NOTICE_MAX, troop.work(&server)).await;
         let stops = stops.expect("the server goes on although fsync fails");
-        let unanswered = |stop: &Stop| matches!(stop, Stop::Unanswered);
-        assert!(stops.iter().all(unanswered), "{stops:?}");
-        assert_eq!(server.wait().await.code(), Some(70), "{}", place.log());
-
-        place.verify().await;
-        let server = place.serve().await;
-        troop.compare(&server).await;
-        troop.next_life();
-        server.stop().await;
+        troop.outlive(&place, server, &stops).await;
     }
     println!("{:?}", troop.figures);
     assert!(troop.figures.acknowledged > 0);

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::client::Client;
 use crate::random::Random;
 use crate::registry::Registry;
-use crate::server::Server;
+use crate::server::{Place, Server};
 use crate::world;
 use crate::writers::{InFlight, Stop, Writer};
 
@@ -132,6 +132,20 @@ impl Troop {
         }
         self.writers = working.join_all().await;
         Arc::into_inner(killer).unwrap().buried().await;
+    }
+
+    /// A server whose disk has failed ends and answers nobody any more; the next one has everything that was acknowledged.
+    pub(crate) async fn outlive(&mut self, place: &Place, server: Server, stops: &[Stop]) {
+        let unanswered = |stop: &Stop| matches!(stop, Stop::Unanswered);
+        assert!(stops.iter().all(unanswered), "{stops:?}");
+        assert_eq!(server.wait().await.code(), Some(70), "{}", place.log());
+        assert!(place.log().contains("the disk failed"), "{}", place.log());
+
+        place.verify().await;
+        let server = place.serve().await;
+        self.compare(&server).await;
+        self.next_life();
+        server.stop().await;
     }
 
     /// Reads everything back and compares it with what was acknowledged.

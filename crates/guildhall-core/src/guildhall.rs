@@ -285,7 +285,7 @@ impl Guildhall {
     /// Whether the database takes a write; for `GET /ready`. One is made, at most once in [`TRY_EVERY_MICROS`].
     pub async fn ready(&self) -> Result<(), Refusal> {
         let mut tried = self.inner.tried.lock().await;
-        self.inner.db.has_room().await?;
+        self.inner.db.has_room()?;
         let now = self.now();
         let fresh =
             |at: &Timestamp| (0..TRY_EVERY_MICROS).contains(&(now.as_micros() - at.as_micros()));

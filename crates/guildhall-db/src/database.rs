@@ -100,7 +100,7 @@ impl Database {
             options.fatal,
         )?;
         Ok(Self {
-            _lookout: lookout::start(writer.lookout())?,
+            _lookout: lookout::start(writer.lookout(), Arc::clone(&room))?,
             writer,
             readers: Arc::new(Readers::new(options.path.clone())),
             checkpointer,
@@ -168,13 +168,12 @@ impl Database {
         self.readers.long(query)
     }
 
-    /// Refuses while the disk is known to be full; looks at it again from time to time.
-    pub async fn has_room(&self) -> Result<(), DbError> {
-        let room = Arc::clone(&self.room);
-        match tokio::task::spawn_blocking(move || room.is_full()).await {
-            Ok(false) => Ok(()),
-            Ok(true) => Err(DbError::StorageFull),
-            Err(_) => Err(DbError::Panicked),
+    /// Refuses while the disk is known to be full: until a look at it, twice a second, finds room.
+    pub fn has_room(&self) -> Result<(), DbError> {
+        if self.room.is_full() {
+            Err(DbError::StorageFull)
+        } else {
+            Ok(())
         }
     }
 

@@ -3,28 +3,20 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
-/// How often a full disk is looked at again.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Room that there must be before the disk counts as having some: what a group of large changes takes. Less, and changes
 /// would be taken and refused by turns.
 const ROOM_BYTES: usize = 2 * 1024 * 1024;
 
-/// What the writer knows of the room on the disk of the database.
+/// What is known of the room on the disk of the database: the writer says when there is none, the lookout when there is
+/// some again.
 #[derive(Debug)]
 pub(crate) struct Room {
     /// A file that is there only while the disk is looked at.
     trial: PathBuf,
-    full: Mutex<Option<Full>>,
-}
-
-#[derive(Debug)]
-struct Full {
-    refused: u64,
-    looked_at: Instant,
+    /// How many commands found no room, since the disk is full.
+    refused: Mutex<Option<u64>>,
 }
 
 impl Room {
@@ -33,43 +25,39 @@ impl Room {
         trial.push("-room");
         Self {
             trial: trial.into(),
-            full: Mutex::default(),
+            refused: Mutex::default(),
         }
     }
 
     /// Takes note that so many commands found no room.
     pub(crate) fn refuse(&self, commands: u64) {
-        let mut full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(full) = full.as_mut() {
-            full.refused += commands;
-            return;
+        let mut refused = self.refused();
+        if refused.is_none() {
+            tracing::error!("the disk is full: changes are refused until it has room");
         }
-        tracing::error!("the disk is full: changes are refused until it has room");
-        *full = Some(Full {
-            refused: commands,
-            looked_at: Instant::now(),
-        });
+        *refused = Some(refused.unwrap_or_default() + commands);
     }
 
-    /// Whether the disk is full, as far as that is known; looks again from time to time, which writes to the disk.
+    /// Whether the disk is full, as far as that is known.
     pub(crate) fn is_full(&self) -> bool {
-        let mut state = self.full.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(full) = state.as_mut() else {
-            return false;
-        };
-        if full.looked_at.elapsed() < LOOK_EVERY {
-            return true;
+        self.refused().is_some()
+    }
+
+    /// Looks at a full disk again, by writing to it: nobody waits meanwhile who only asks.
+    pub(crate) fn look(&self) {
+        let before = *self.refused();
+        if before.is_none() || self.try_out().is_err() {
+            return;
         }
-        full.looked_at = Instant::now();
-        if self.try_out().is_err() {
-            return true;
+        let mut refused = self.refused();
+        // If more were refused meanwhile, that room is gone again.
+        if *refused == before {
+            tracing::warn!(
+                refused = *refused,
+                "the disk has room again: changes are taken"
+            );
+            *refused = None;
         }
-        tracing::warn!(
-            refused = full.refused,
-            "the disk has room again: changes are taken"
-        );
-        *state = None;
-        false
     }
 
     fn try_out(&self) -> std::io::Result<()> {
@@ -79,5 +67,31 @@ impl Room {
         });
         let removed = std::fs::remove_file(&self.trial);
         written.and(removed)
+    }
+
+    fn refused(&self) -> MutexGuard<'_, Option<u64>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_is_full_until_a_look_finds_room() {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = directory.path().join("disk");
+        let room = Room::beside(&disk.join("things.db"));
+        assert!(!room.is_full());
+        room.refuse(3);
+        // Nothing can be written there.
+        room.look();
+        assert!(room.is_full());
+        std::fs::create_dir(&disk).unwrap();
+        assert!(room.is_full());
+        room.look();
+        assert!(!room.is_full());
+        assert_eq!(std::fs::read_dir(&disk).unwrap().count(), 0);
     }
 }

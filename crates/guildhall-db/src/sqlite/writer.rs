@@ -192,8 +192,6 @@ impl Worker {
                 for job in group.drain(..) {
                     job.answer(Ok(()));
                 }
-                // What was known may be over.
-                self.room.is_full();
             }
             Err(error) => {
                 self.roll_back();

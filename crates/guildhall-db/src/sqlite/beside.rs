@@ -6,13 +6,10 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 
 use crate::error::DbError;
-
-static OPENED: Mutex<Vec<Arc<File>>> = Mutex::new(Vec::new());
 
 /// What the index of the log is made at once: enough for the pages of 128 MiB of log, more than it has unless somebody
 /// reads for minutes.
@@ -22,11 +19,9 @@ const INDEX_BYTES: u64 = 256 * 1024;
 const BLOCK_BYTES: u64 = 4 * 1024;
 
 /// Opens a file for as long as the process runs.
-pub(super) fn open_for_good(path: &Path) -> std::io::Result<Arc<File>> {
-    let file = Arc::new(File::options().read(true).write(true).open(path)?);
-    let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
-    opened.push(Arc::clone(&file));
-    Ok(file)
+pub(super) fn open_for_good(path: &Path) -> std::io::Result<&'static File> {
+    let file = File::options().read(true).write(true).open(path)?;
+    Ok(Box::leak(Box::new(file)))
 }
 
 /// Makes room for the index of the log, so that it never has to grow in a commit. SQLite extends it when the commit stands

@@ -53,7 +53,7 @@ impl Handover {
     pub(super) fn between_groups(&self, connection: &Connection) -> rusqlite::Result<()> {
         if self.last_step.swap(false, Ordering::Relaxed) {
             run(connection, PASSIVE)?;
-        } else if run(connection, LOOK)? >= LONG_PAGES {
+        } else if run(connection, LOOK)?.rest >= LONG_PAGES {
             self.pause.cut_short();
         }
         Ok(())
@@ -102,7 +102,7 @@ impl Checkpointer {
 
 struct Mover {
     connection: Connection,
-    file: Arc<File>,
+    file: &'static File,
     last_step: Arc<AtomicBool>,
     failed: Arc<AtomicBool>,
     fatal: fn(&DbError),
@@ -129,25 +129,28 @@ impl Mover {
         }
     }
 
-    /// Moves a long log back, again while that leaves much less than before; what is left then is the writer's.
+    /// Moves a long log back, again while that leaves much less than before; what is left then is the writer's. When
+    /// nothing moves, a reader holds the log: then there is nothing to sync, and nothing for the writer to do.
     fn shorten(&self) -> rusqlite::Result<()> {
-        let mut rest = run(&self.connection, LOOK)?;
-        if rest < LONG_PAGES {
+        let mut log = run(&self.connection, LOOK)?;
+        if log.rest < LONG_PAGES {
             return Ok(());
         }
         for _ in 0..PASSES_MAX {
-            let before = rest;
-            run(&self.connection, PASSIVE)?;
+            let before = log;
+            if run(&self.connection, PASSIVE)?.moved <= before.moved {
+                return Ok(());
+            }
             // SQLite syncs the file only at the end of the log. Done here, the writer finds little left to sync.
             if let Err(error) = self.file.sync_data() {
                 (self.fatal)(&DbError::Engine(Box::new(error)));
                 return Ok(());
             }
-            rest = run(&self.connection, LOOK)?;
-            if rest == 0 {
+            log = run(&self.connection, LOOK)?;
+            if log.rest == 0 {
                 return Ok(());
             }
-            if rest <= LAST_STEP_PAGES || rest > before / 2 {
+            if log.rest <= LAST_STEP_PAGES || log.rest > before.rest / 2 {
                 break;
             }
         }
@@ -156,12 +159,22 @@ impl Mover {
     }
 }
 
-/// Runs a checkpoint; tells how many pages of the log are not moved back.
-fn run(connection: &Connection, pragma: &'static str) -> rusqlite::Result<i64> {
+/// How far a log is moved back, in pages.
+#[derive(Clone, Copy, Debug)]
+struct Log {
+    moved: i64,
+    rest: i64,
+}
+
+/// Runs a checkpoint; tells how far the log is moved back after it.
+fn run(connection: &Connection, pragma: &'static str) -> rusqlite::Result<Log> {
     let mut prepared = connection.prepare_cached(pragma)?;
     prepared.query_row((), |row| {
         let (pages, moved): (i64, i64) = (row.get(1)?, row.get(2)?);
-        Ok(pages - moved)
+        Ok(Log {
+            moved,
+            rest: pages - moved,
+        })
     })
 }
 
@@ -223,5 +236,41 @@ mod tests {
             longest = longest.max(database.stats().log_bytes);
         }
         assert!(longest < 256 * 1024 * 1024, "{longest} bytes");
+    }
+
+    #[test]
+    fn a_log_that_a_reader_holds_is_nothing_for_the_writer() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("things.db");
+        let writer = open(&path, Journal::Write).unwrap();
+        writer
+            .execute_batch("CREATE TABLE things (content)")
+            .unwrap();
+        let reader = open(&path, Journal::Read).unwrap();
+        reader
+            .execute_batch("BEGIN; SELECT count(*) FROM things")
+            .unwrap();
+        let bytes = LONG_PAGES * 4_096;
+        let insert = format!("INSERT INTO things (content) VALUES (zeroblob({bytes}))");
+        writer.execute_batch(&insert).unwrap();
+
+        let mover = Mover {
+            connection: open(&path, Journal::Write).unwrap(),
+            file: open_for_good(&path).unwrap(),
+            last_step: Arc::default(),
+            failed: Arc::default(),
+            fatal: |error| panic!("{error}"),
+        };
+        let rest = || run(&mover.connection, LOOK).unwrap().rest;
+        // What was there before the reader is moved; no more of it.
+        mover.shorten().unwrap();
+        mover.last_step.store(false, Ordering::Relaxed);
+        mover.shorten().unwrap();
+        assert!(rest() >= LONG_PAGES);
+        assert!(!mover.last_step.load(Ordering::Relaxed), "a vain last step");
+
+        reader.execute_batch("COMMIT").unwrap();
+        mover.shorten().unwrap();
+        assert_eq!(rest(), 0);
     }
 }

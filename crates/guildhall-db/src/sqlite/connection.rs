@@ -67,7 +67,7 @@ pub(crate) fn open(path: &Path, journal: Journal) -> Result<Connection, DbError>
             // FULL, not NORMAL: with NORMAL a power cut loses acknowledged commits.
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
-            // The checkpointer does it (see `writer`), so that no commit pays for it.
+            // The checkpointer does it (see `checkpoint`), so that no commit pays for it.
             connection.pragma_update(None, "wal_autocheckpoint", 0)?;
             connection.pragma_update(None, "cache_size", -WRITE_CACHE_KIB)?;
             // What a savepoint may have to take back is kept in memory, not in a temporary file.

@@ -30,8 +30,8 @@ pub struct Shared {
     pub(crate) guildhall: Guildhall,
     pub(crate) keys: Keys,
     pub(crate) metrics: Metrics,
-    image_turns: Semaphore,
-    difference_turns: Semaphore,
+    image_turns: Arc<Semaphore>,
+    difference_turns: Arc<Semaphore>,
 }
 
 impl std::ops::Deref for App {
@@ -49,8 +49,8 @@ impl App {
             guildhall,
             keys,
             metrics,
-            image_turns: Semaphore::new(IMAGES_AT_ONCE),
-            difference_turns: Semaphore::new(DIFFERENCES_AT_ONCE),
+            image_turns: Arc::new(Semaphore::new(IMAGES_AT_ONCE)),
+            difference_turns: Arc::new(Semaphore::new(DIFFERENCES_AT_ONCE)),
         }))
     }
 
@@ -119,11 +119,50 @@ impl App {
 }
 
 async fn apart<T: Send + 'static>(
-    turns: &Semaphore,
+    turns: &Arc<Semaphore>,
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
-    let _turn = turns.acquire().await.map_err(Refusal::internal)?;
-    tokio::task::spawn_blocking(work)
+    let turn = Arc::clone(turns).acquire_owned().await;
+    let turn = turn.map_err(Refusal::internal)?;
+    let run = move || {
+        // Held by the work: a caller that goes away does not end it.
+        let _turn = turn;
+        work()
+    };
+    tokio::task::spawn_blocking(run)
         .await
         .map_err(Refusal::internal)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::pin::pin;
+    use std::time::Duration;
+    use tokio::sync::oneshot;
+
+    #[tokio::test]
+    async fn work_whose_caller_went_away_counts_until_it_ends() {
+        let turns = Arc::new(Semaphore::new(1));
+        let (begun, begins) = oneshot::channel();
+        let (end, ended) = oneshot::channel::<()>();
+        let first = {
+            let turns = Arc::clone(&turns);
+            let work = move || {
+                begun.send(()).unwrap();
+                Ok(ended.blocking_recv())
+            };
+            tokio::spawn(async move { apart(&turns, work).await })
+        };
+        begins.await.unwrap();
+        first.abort();
+        assert!(first.await.unwrap_err().is_cancelled());
+
+        let mut second = pin!(apart(&turns, || Ok(())));
+        let patience = Duration::from_millis(100);
+        let early = tokio::time::timeout(patience, second.as_mut()).await;
+        assert!(early.is_err(), "it runs beside work that nobody waits for");
+        drop(end);
+        second.await.unwrap();
+    }
 }

@@ -28,7 +28,7 @@ pub(crate) struct Readers {
     path: PathBuf,
     points: Mutex<Vec<Connection>>,
     lists: Mutex<Vec<List>>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Readers {
             path,
             points: Mutex::default(),
             lists: Mutex::default(),
-            turns: Semaphore::new(LISTS_AT_ONCE),
+            turns: Arc::new(Semaphore::new(LISTS_AT_ONCE)),
         }
     }
 
@@ -92,9 +92,12 @@ impl Readers {
         T: Send + 'static,
         E: From<DbError> + Send + 'static,
     {
-        let _turn = self.turns.acquire().await.map_err(|_| DbError::Closed)?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        let turn = turn.map_err(|_| DbError::Closed)?;
         let readers = Arc::clone(self);
         tokio::task::spawn_blocking(move || {
+            // Held by the read: a caller that goes away does not end it.
+            let _turn = turn;
             let idle = readers
                 .lists
                 .lock()
@@ -157,4 +160,42 @@ fn snapshot<T, E: From<DbError>>(
 fn batch(connection: &Connection, text: &'static str) -> Result<(), DbError> {
     connection.prepare_cached(text)?.execute(())?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::pin::pin;
+    use tokio::sync::oneshot;
+
+    #[tokio::test]
+    async fn a_read_whose_caller_went_away_counts_until_it_ends() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("things.db");
+        drop(open(&path, Journal::Write).unwrap());
+        let readers = Arc::new(Readers::new(path));
+        let mut ends = Vec::new();
+        for _ in 0..LISTS_AT_ONCE {
+            let (readers, (begun, begins)) = (Arc::clone(&readers), oneshot::channel());
+            let (end, ended) = oneshot::channel::<()>();
+            ends.push(end);
+            let read = async move {
+                let read = readers.list(|_| {
+                    begun.send(()).unwrap();
+                    Ok::<_, DbError>(ended.blocking_recv())
+                });
+                read.await
+            };
+            let caller = tokio::spawn(read);
+            begins.await.unwrap();
+            caller.abort();
+            assert!(caller.await.unwrap_err().is_cancelled());
+        }
+        let mut one_more = pin!(readers.list(|_| Ok::<_, DbError>(())));
+        let patience = Duration::from_millis(100);
+        let early = tokio::time::timeout(patience, one_more.as_mut()).await;
+        assert!(early.is_err(), "it runs beside those that nobody waits for");
+        drop(ends);
+        one_more.await.unwrap();
+    }
 }

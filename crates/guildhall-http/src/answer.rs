@@ -37,6 +37,10 @@ pub(crate) enum Changed<T> {
 #[derive(Debug)]
 pub(crate) struct Listed<T>(pub(crate) T);
 
+/// What a question is answered: it stands at no revision, or says itself at which.
+#[derive(Debug)]
+pub(crate) struct Told<T>(pub(crate) T);
+
 /// One object that was read.
 #[derive(Debug)]
 pub(crate) struct Single<T> {
@@ -47,6 +51,12 @@ pub(crate) struct Single<T> {
 impl<T: Serialize> IntoResponse for Listed<T> {
     fn into_response(self) -> Response {
         written(&self.0, PAGE_BYTES)
+    }
+}
+
+impl<T: Serialize> IntoResponse for Told<T> {
+    fn into_response(self) -> Response {
+        written(&self.0, OBJECT_BYTES)
     }
 }
 
@@ -107,7 +117,8 @@ fn written(answer: &impl Serialize, capacity: usize) -> Response {
     }
 }
 
-fn sent(text: impl Into<Body>) -> Response {
+/// An answer that is JSON already.
+pub(crate) fn sent(text: impl Into<Body>) -> Response {
     let mut response = Response::new(text.into());
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
-use axum::http::{Request, Version, header};
+use axum::http::{Extensions, Request, Version, header};
 use bytes::Bytes;
 use guildhall_types::errors::ErrorCode;
 use guildhall_types::limits::BODY_BYTES_MAX;
@@ -41,6 +41,13 @@ impl Default for BodyLimits {
             bytes_max: BODY_BYTES_MAX,
             deadline: BODY_DEADLINE,
         }
+    }
+}
+
+impl BodyLimits {
+    /// Those of a request; the default ones where a route was mounted outside the shell.
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        extensions.get().copied().unwrap_or_default()
     }
 }
 

@@ -88,11 +88,7 @@ impl<S: Sync, B: Content> FromRequest<S> for With<B> {
         if caller.scope == KeyScope::ReadOnly && rehearsed.is_none() {
             return Err(ErrorCode::ReadOnlyKey.into());
         }
-        let limits = parts
-            .extensions
-            .get::<BodyLimits>()
-            .copied()
-            .unwrap_or_default();
+        let limits = BodyLimits::of(&parts.extensions);
         let request_id = parts.extensions.get::<RequestId>().cloned();
         let request_id = request_id.ok_or_else(|| ProblemResponse::from(ErrorCode::Internal))?;
         let if_match = if_match(&parts.headers);

@@ -7,7 +7,7 @@ use axum::extract::Query;
 use axum::http::Uri;
 use guildhall_core::idempotency::Fingerprint;
 use guildhall_core::{
-    Foreseen, Order, PageLimits, PageRequest, Recorded, Refusal, Refused, Rehearsal, WriteTx,
+    Foreseen, PageLimits, PageRequest, Recorded, Refusal, Refused, Rehearsal, WriteTx,
 };
 use guildhall_types::Problem;
 use guildhall_types::dry_run::DryRun;
@@ -60,8 +60,7 @@ impl Parameters {
     /// The page of members that is wanted of a dry run, if it is one.
     pub(crate) fn asked(self) -> Result<Option<PageRequest>, ProblemResponse> {
         let limit = query::number("limit", self.limit.as_deref())?;
-        let cursor = self.cursor.filter(|cursor| !cursor.is_empty());
-        let page = PageRequest::new(LIMITS, limit, None, cursor, Order::Ascending)?;
+        let page = query::by_cursor(LIMITS, limit, self.cursor)?;
         match self.dry_run.as_deref() {
             None | Some("false") => Ok(None),
             Some("true") => Ok(Some(page)),

@@ -51,14 +51,7 @@ impl CursorPaging {
     /// The page that is asked for.
     pub(crate) fn request(&self, limits: PageLimits) -> Result<PageRequest, ProblemResponse> {
         let limit = number("limit", self.limit.as_deref())?;
-        let cursor = self.cursor.clone().filter(|cursor| !cursor.is_empty());
-        Ok(PageRequest::new(
-            limits,
-            limit,
-            None,
-            cursor,
-            Order::Ascending,
-        )?)
+        by_cursor(limits, limit, self.cursor.clone())
     }
 }
 
@@ -81,6 +74,17 @@ impl Paging {
         let cursor = self.cursor.clone().filter(|cursor| !cursor.is_empty());
         Ok(PageRequest::new(limits, limit, offset, cursor, order)?)
     }
+}
+
+/// A page of what has one order and no offset; a blank cursor is absent.
+pub(crate) fn by_cursor(
+    limits: PageLimits,
+    limit: Option<i64>,
+    cursor: Option<String>,
+) -> Result<PageRequest, ProblemResponse> {
+    let cursor = cursor.filter(|cursor| !cursor.is_empty());
+    let request = PageRequest::new(limits, limit, None, cursor, Order::Ascending)?;
+    Ok(request)
 }
 
 /// A whole number; blank is absent.

@@ -1,6 +1,5 @@
 //! What operators and tools ask: `/health`, `/ready`, `/metrics`, `/openapi.json`, `/docs`.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{Html, IntoResponse};
@@ -8,6 +7,7 @@ use guildhall_types::{ErrorCode, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::answer::Told;
 use crate::app::App;
 use crate::metrics;
 use crate::problem::ProblemResponse;
@@ -26,8 +26,8 @@ pub(crate) struct Health {
 ///
 /// It needs no key and does not look at the database; wire contract, section 21.
 #[utoipa::path(get, path = "/health", tag = "system", security(()), responses((status = 200, body = Health)))]
-pub(crate) async fn health(State(app): State<App>) -> Json<Health> {
-    Json(Health {
+pub(crate) async fn health(State(app): State<App>) -> Told<Health> {
+    Told(Health {
         status: "healthy",
         timestamp: app.guildhall.now(),
     })
@@ -37,9 +37,9 @@ pub(crate) async fn health(State(app): State<App>) -> Json<Health> {
 ///
 /// For load balancers: 503 while it does not.
 #[utoipa::path(get, path = "/ready", tag = "system", security(()), responses((status = 200, body = Health)))]
-pub(crate) async fn ready(State(app): State<App>) -> Result<Json<Health>, ProblemResponse> {
+pub(crate) async fn ready(State(app): State<App>) -> Result<Told<Health>, ProblemResponse> {
     app.guildhall.ready().await?;
-    Ok(Json(Health {
+    Ok(Told(Health {
         status: "ready",
         timestamp: app.guildhall.now(),
     }))

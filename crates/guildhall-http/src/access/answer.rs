@@ -1,10 +1,10 @@
 //! The answers of checks, written by hand: a batch has a thousand of them, all alike.
 
-use axum::body::Body;
-use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use guildhall_types::Revision;
 use guildhall_types::access::Reason;
+
+use crate::answer::sent;
 
 /// Bytes that the answer to one check takes at most.
 const DECISION_BYTES_MAX: usize = 128;
@@ -15,10 +15,7 @@ pub(crate) struct JsonText(Vec<u8>);
 
 impl IntoResponse for JsonText {
     fn into_response(self) -> Response {
-        let mut response = Body::from(self.0).into_response();
-        let json = HeaderValue::from_static("application/json");
-        response.headers_mut().insert(header::CONTENT_TYPE, json);
-        response
+        sent(self.0)
     }
 }
 

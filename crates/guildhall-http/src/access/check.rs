@@ -3,7 +3,7 @@
 //! From the body to the answer hardly anything is copied, and nothing waits while the snapshots are in memory.
 
 use axum::extract::State;
-use guildhall_core::access::{Demanded, Freshness, Moments};
+use guildhall_core::access::{Demanded, Moments};
 use guildhall_types::access::{AccessCheck, AccessCheckBatch, AccessDecision, AccessDecisions};
 use guildhall_types::json::Object;
 use guildhall_types::limits::CHECKS_MAX;
@@ -11,7 +11,7 @@ use guildhall_types::{FieldError, Problem};
 
 use super::answer::{self, DecisionList, JsonText};
 use super::question::Question;
-use super::{refuse, stranger};
+use super::{refuse, stranger, terms};
 use crate::app::App;
 use crate::change::invalid_field;
 use crate::problem::ProblemResponse;
@@ -38,22 +38,13 @@ pub(crate) async fn check(
     question: Question,
 ) -> Result<JsonText, ProblemResponse> {
     let request: AccessCheck<'_> = question.parse()?;
-    let demanded =
-        Demanded::check("permission", request.permission, request.mode).map_err(refuse)?;
-    let freshness = Freshness {
-        consistency: request.consistency.unwrap_or_default(),
-        at_least: request.at_least,
-    };
+    let (organization, user) = (request.organization_id, request.user_id);
+    let (demanded, freshness) = terms(request)?;
     let texts = demanded.texts();
     let checked = app
         .guildhall
         .access(question.caller.deployment)
-        .check(
-            request.organization_id,
-            request.user_id,
-            &demanded.demand(&texts),
-            freshness,
-        )
+        .check(organization, user, &demanded.demand(&texts), freshness)
         .await?;
     Ok(answer::decision(
         checked.decision.reason(),

@@ -1,13 +1,12 @@
 //! `POST /access/explain`.
 
-use axum::Json;
 use axum::extract::State;
-use guildhall_core::access::{Demanded, Freshness};
 use guildhall_types::Problem;
 use guildhall_types::access::{AccessCheck, Explanation};
 
 use super::question::Question;
-use super::refuse;
+use super::terms;
+use crate::answer::Told;
 use crate::app::App;
 use crate::problem::ProblemResponse;
 
@@ -35,17 +34,12 @@ use crate::problem::ProblemResponse;
 pub(crate) async fn explain(
     State(app): State<App>,
     question: Question,
-) -> Result<Json<Explanation>, ProblemResponse> {
+) -> Result<Told<Explanation>, ProblemResponse> {
     let request: AccessCheck<'_> = question.parse()?;
-    let demanded =
-        Demanded::check("permission", request.permission, request.mode).map_err(refuse)?;
-    let freshness = Freshness {
-        consistency: request.consistency.unwrap_or_default(),
-        at_least: request.at_least,
-    };
-    let access = app.guildhall.access(question.caller.deployment);
     let (organization, user) = (request.organization_id, request.user_id);
-    Ok(Json(access.explain(
+    let (demanded, freshness) = terms(request)?;
+    let access = app.guildhall.access(question.caller.deployment);
+    Ok(Told(access.explain(
         organization,
         user,
         &demanded,

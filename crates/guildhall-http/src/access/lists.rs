@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use axum::Json;
 use axum::extract::State;
 use guildhall_core::PageLimits;
 use guildhall_core::access::{Demanded, Freshness};
@@ -15,6 +14,7 @@ use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor}
 use utoipa::IntoParams;
 
 use super::refuse;
+use crate::answer::Listed;
 use crate::app::App;
 use crate::change::{Caller, Ids, invalid_field};
 use crate::problem::ProblemResponse;
@@ -115,12 +115,12 @@ pub(crate) async fn holders(
     caller: Caller,
     Ids(organization): Ids<OrganizationId>,
     query: ListQuery<Filter, CursorPaging>,
-) -> Result<Json<Page<AccessHolder>>, ProblemResponse> {
+) -> Result<Listed<Page<AccessHolder>>, ProblemResponse> {
     let page = query.paging.request(LIMITS)?;
     let demanded = query.filter.demanded()?;
     let access = app.guildhall.access(caller.deployment);
     let holders = access.holders(organization, demanded, Freshness::default(), page);
-    Ok(Json(holders.await?))
+    Ok(Listed(holders.await?))
 }
 
 /// List what a user may do in an organization
@@ -136,12 +136,12 @@ pub(crate) async fn permissions(
     caller: Caller,
     Ids(organization): Ids<OrganizationId>,
     query: ListQuery<Holder, CursorPaging>,
-) -> Result<Json<Page<EffectivePermission>>, ProblemResponse> {
+) -> Result<Listed<Page<EffectivePermission>>, ProblemResponse> {
     let user = query::id("user_id", query.filter.user_id.as_deref())?
         .ok_or_else(|| invalid_field("user_id", "is missing"))?;
     let access = app.guildhall.access(caller.deployment);
     let permissions = access.permissions(organization, user, Freshness::default());
-    Ok(Json(permissions.await?))
+    Ok(Listed(permissions.await?))
 }
 
 /// List the organizations in which a user has a permission
@@ -155,9 +155,9 @@ pub(crate) async fn organizations(
     caller: Caller,
     Ids(user): Ids<UserId>,
     query: ListQuery<Filter, CursorPaging>,
-) -> Result<Json<Page<AccessOrganization>>, ProblemResponse> {
+) -> Result<Listed<Page<AccessOrganization>>, ProblemResponse> {
     let page = query.paging.request(LIMITS)?;
     let demanded = query.filter.demanded()?;
     let access = app.guildhall.access(caller.deployment);
-    Ok(Json(access.organizations(user, demanded, page).await?))
+    Ok(Listed(access.organizations(user, demanded, page).await?))
 }

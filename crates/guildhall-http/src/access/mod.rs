@@ -7,7 +7,9 @@ mod explain;
 mod lists;
 mod question;
 
+use guildhall_core::access::{Demanded, Freshness};
 use guildhall_types::FieldError;
+use guildhall_types::access::AccessCheck;
 
 use crate::change::invalid_field;
 use crate::problem::ProblemResponse;
@@ -20,6 +22,16 @@ pub(crate) use lists::{
 
 fn refuse(fault: FieldError) -> ProblemResponse {
     invalid_field(&fault.field, fault.message)
+}
+
+/// What a check demands, and how fresh its answer must be.
+fn terms(check: AccessCheck<'_>) -> Result<(Demanded<'_>, Freshness), ProblemResponse> {
+    let demanded = Demanded::check("permission", check.permission, check.mode).map_err(refuse)?;
+    let freshness = Freshness {
+        consistency: check.consistency.unwrap_or_default(),
+        at_least: check.at_least,
+    };
+    Ok((demanded, freshness))
 }
 
 /// The fault of a revision that no answer can be at.

@@ -41,11 +41,7 @@ pub(super) async fn read(
     let caller = request.extract_parts::<Caller>().await?;
     let (parts, body) = request.into_parts();
     json::require_json(&parts.headers, undeclared)?;
-    let limits = parts
-        .extensions
-        .get::<BodyLimits>()
-        .copied()
-        .unwrap_or_default();
+    let limits = BodyLimits::of(&parts.extensions);
     let body = body::read(body, limits).await?;
     Ok(Question { caller, body })
 }

@@ -1,6 +1,5 @@
 //! `POST /access/v1/evaluations`: several evaluations, with defaults around them and three ways to end.
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use guildhall_core::access::Moments;
@@ -19,6 +18,7 @@ use super::evaluation::{decision, single};
 use super::mapping::{Question, Terms};
 use super::people::People;
 use crate::access::{refuse, stranger};
+use crate::answer::{Listed, Told};
 use crate::app::App;
 use crate::change::{Caller, invalid_field};
 use crate::json;
@@ -58,7 +58,7 @@ pub(crate) async fn evaluations(
     let default = &request.default;
     if request.items.is_empty() {
         let decision = single(&app, question.caller, default).await?;
-        return Ok(Json(decision).into_response());
+        return Ok(Told(decision).into_response());
     }
     let items: Vec<_> = request.items.iter().map(|item| parse(item)).collect();
     let questions: Vec<_> = items.iter().map(|own| ask(own, default)).collect();
@@ -75,7 +75,7 @@ pub(crate) async fn evaluations(
             break;
         }
     }
-    Ok(Json(Decisions { evaluations }).into_response())
+    Ok(Listed(Decisions { evaluations }).into_response())
 }
 
 fn parse(item: &RawValue) -> Result<Evaluation<'_>, ProblemResponse> {

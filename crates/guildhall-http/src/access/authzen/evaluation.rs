@@ -1,6 +1,5 @@
 //! `POST /access/v1/evaluation`.
 
-use axum::Json;
 use axum::extract::State;
 use guildhall_types::access::Reason;
 use guildhall_types::access::authzen::{Decision, DecisionContext, Evaluation};
@@ -10,6 +9,7 @@ use super::mapping::Terms;
 use super::people::People;
 use super::{AuthzenQuestion, concerned};
 use crate::access::refuse;
+use crate::answer::Told;
 use crate::app::App;
 use crate::change::Caller;
 use crate::problem::ProblemResponse;
@@ -32,9 +32,9 @@ use crate::problem::ProblemResponse;
 pub(crate) async fn evaluation(
     State(app): State<App>,
     AuthzenQuestion(question): AuthzenQuestion,
-) -> Result<Json<Decision>, ProblemResponse> {
+) -> Result<Told<Decision>, ProblemResponse> {
     let asked: Evaluation<'_> = question.parse()?;
-    single(&app, question.caller, &asked).await.map(Json)
+    single(&app, question.caller, &asked).await.map(Told)
 }
 
 /// The answer to an evaluation that comes alone.

@@ -3,10 +3,9 @@
 //! What is found are members, organizations, and the permissions that roles name; each was checked. A wildcard gives
 //! more than any list can hold: of what it gives, that is found which some role names.
 
-use axum::Json;
 use axum::extract::State;
 use guildhall_core::access::Named;
-use guildhall_core::{Order, PageLimits, PageRequest, Refusal, users};
+use guildhall_core::{PageLimits, PageRequest, Refusal, users};
 use guildhall_types::access::authzen::{
     Evaluation, FoundAction, FoundEntity, ResultPage, Search, SearchResults,
 };
@@ -20,9 +19,11 @@ use super::people::People;
 use super::schemas::{ActionSearch, ResourceSearch, SubjectSearch};
 use super::{AuthzenQuestion, concerned};
 use crate::access::refuse;
+use crate::answer::Listed;
 use crate::app::App;
 use crate::change::{Caller, invalid_field};
 use crate::problem::ProblemResponse;
+use crate::query;
 
 /// A search without a limit gives as much as one with the largest.
 const LIMITS: PageLimits = PageLimits {
@@ -30,7 +31,7 @@ const LIMITS: PageLimits = PageLimits {
     max: PAGE_LIMIT_MAX,
 };
 
-type Found<T> = Result<Json<SearchResults<T>>, ProblemResponse>;
+type Found<T> = Result<Listed<SearchResults<T>>, ProblemResponse>;
 
 /// Search for subjects (AuthZEN)
 ///
@@ -227,8 +228,7 @@ fn parts(search: Search<'_>) -> Result<(Evaluation<'_>, PageRequest), ProblemRes
         return Err(invalid_field("page.limit", "must be at least 1"));
     }
     let token = page.token.map(|token| token.0.into_owned());
-    let token = token.filter(|token| !token.is_empty());
-    let request = PageRequest::new(LIMITS, page.limit, None, token, Order::Ascending)?;
+    let request = query::by_cursor(LIMITS, page.limit, token)?;
     let evaluation = Evaluation {
         subject: search.subject,
         action: search.action,
@@ -254,9 +254,9 @@ fn or_nothing<T>(page: Result<Page<T>, Refusal>) -> Result<Option<Page<T>>, Prob
     }
 }
 
-fn found<T, U>(page: Page<T>, item: impl FnMut(T) -> Option<U>) -> Json<SearchResults<U>> {
+fn found<T, U>(page: Page<T>, item: impl FnMut(T) -> Option<U>) -> Listed<SearchResults<U>> {
     let results: Vec<U> = page.data.into_iter().filter_map(item).collect();
-    Json(SearchResults {
+    Listed(SearchResults {
         page: ResultPage {
             next_token: page.next_cursor.unwrap_or_default(),
             count: results.len() as u64,
@@ -266,8 +266,8 @@ fn found<T, U>(page: Page<T>, item: impl FnMut(T) -> Option<U>) -> Json<SearchRe
     })
 }
 
-fn nothing<T>() -> Json<SearchResults<T>> {
-    Json(SearchResults {
+fn nothing<T>() -> Listed<SearchResults<T>> {
+    Listed(SearchResults {
         page: ResultPage {
             total: Some(0),
             ..ResultPage::default()

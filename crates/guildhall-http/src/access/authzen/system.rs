@@ -1,10 +1,10 @@
 //! `GET /.well-known/authzen-configuration`: where the doors of AuthZEN are.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, header};
 use guildhall_types::access::authzen::Configuration;
 
+use crate::answer::Told;
 use crate::app::App;
 
 /// How long the answer may be kept by whoever asked: it changes with the configuration of the server only.
@@ -17,7 +17,7 @@ const CACHE_CONTROL: (HeaderName, &str) = (header::CACHE_CONTROL, "public, max-a
     responses((status = 200, body = Configuration)))]
 pub(crate) async fn configuration(
     State(app): State<App>,
-) -> ([(HeaderName, &'static str); 1], Json<Configuration>) {
+) -> ([(HeaderName, &'static str); 1], Told<Configuration>) {
     let base = app.guildhall.public_url();
     let at = |path: &str| format!("{base}/access/v1/{path}");
     let configuration = Configuration {
@@ -28,5 +28,5 @@ pub(crate) async fn configuration(
         search_resource_endpoint: at("search/resource"),
         search_action_endpoint: at("search/action"),
     };
-    ([CACHE_CONTROL], Json(configuration))
+    ([CACHE_CONTROL], Told(configuration))
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use guildhall_access::{DeploymentSnapshot, Moment, OrganizationSnapshot, Path, is_pattern};
 use guildhall_db::{Tx, statements};
 use guildhall_types::access::{
-    AccessHolder, AccessOrganization, AccessRole, EffectivePermission, GivingRole,
+    AccessHolder, AccessOrganization, AccessRole, Consistency, EffectivePermission, GivingRole,
 };
 use guildhall_types::ids::{DeploymentId, MemberId, OrganizationId, UserId};
-use guildhall_types::{ErrorCode, Page};
+use guildhall_types::{ErrorCode, Page, Revision};
 use serde::Serialize;
 
 use super::demanded::Demanded;
@@ -78,24 +78,41 @@ impl Access {
     }
 
     /// The organizations in which the user has what is demanded, by id.
+    ///
+    /// No one of them is asked about: what [`Access::concerns_all`] refuses is refused.
     pub async fn organizations(
         &self,
         user: UserId,
         demanded: Demanded<'static>,
+        freshness: Freshness,
         request: PageRequest,
     ) -> Result<Page<AccessOrganization>, Refusal> {
+        let concerns = |revision| self.concerns_all(revision);
+        if !freshness.at_least.is_none_or(concerns) {
+            return Err(Refusal::field(
+                ErrorCode::InvalidRequest,
+                "at_least",
+                "must be a revision of the deployment",
+            ));
+        }
         let db = &self.inner.db;
         let short = db.point(|sql| {
-            self.organizations_in(sql, user, &demanded, &request, SHORT_MEMBERSHIPS)
+            self.organizations_in(sql, user, &demanded, freshness, &request, SHORT_MEMBERSHIPS)
         })?;
         if let Some(page) = short {
             return Ok(page);
         }
         let access = self.clone();
-        let long =
-            db.list(move |sql| access.organizations_in(sql, user, &demanded, &request, i64::MAX));
+        let long = db.list(move |sql| {
+            access.organizations_in(sql, user, &demanded, freshness, &request, i64::MAX)
+        });
         long.await?
             .ok_or_else(|| Refusal::internal("a list without a bound was too long"))
+    }
+
+    /// Whether an answer about all organizations can be at a revision: it must be one of the deployment.
+    pub fn concerns_all(&self, revision: Revision) -> bool {
+        revision.stream == self.deployment.id().raw()
     }
 
     /// The permissions that the user has in the organization, of those that a role names without a wildcard, by text.
@@ -137,12 +154,14 @@ impl Access {
         sql: &Tx<'_>,
         user: UserId,
         demanded: &Demanded<'_>,
+        freshness: Freshness,
         request: &PageRequest,
         looks_max: i64,
     ) -> Result<Option<Page<AccessOrganization>>, Refusal> {
         let id = self.deployment.id();
         users::require(&self.inner.read(sql, self.deployment), user)?;
         let deployment = load::deployment_of_user(sql, id, user)?.ok_or_else(missing_deployment)?;
+        reached(id, &deployment, freshness.at_least)?;
         let mut list = Listing::begin(
             request,
             Binding::new(id, &("access organizations", user, demanded)),
@@ -166,7 +185,7 @@ impl Access {
             if list.is_over() {
                 break;
             }
-            if self.has_in(sql, &deployment, organization_id, user, demanded)? {
+            if self.has_in(sql, &deployment, organization_id, user, demanded, freshness)? {
                 list.add(AccessOrganization {
                     organization_id,
                     member_id,
@@ -177,7 +196,7 @@ impl Access {
         Ok(Some(list.finish(place, last.filter(|_| rest))))
     }
 
-    /// The check, of the snapshot if there is one, or of the user's own rows.
+    /// The check, of the snapshot if there is one and it may be asked, or of the user's own rows.
     fn has_in(
         &self,
         sql: &Tx<'_>,
@@ -185,6 +204,7 @@ impl Access {
         organization: OrganizationId,
         user: UserId,
         demanded: &Demanded<'_>,
+        freshness: Freshness,
     ) -> Result<bool, Refusal> {
         let key = (self.deployment.id(), organization);
         let texts = demanded.texts();
@@ -197,12 +217,33 @@ impl Access {
             moment.check(user, &demanded.demand(&texts)).allowed()
         };
         let organizations = &self.inner.snapshots.organizations;
-        if let Some(allowed) = organizations.with(&key, 0, |found| check(found)) {
+        if freshness.consistency == Consistency::Cached
+            && let Some(allowed) = organizations.with(&key, 0, |found| check(found))
+        {
             return Ok(allowed);
         }
         let found = load::organization_of_user(sql, key, user)?;
         Ok(found.is_some_and(|organization| check(&organization)))
     }
+}
+
+/// Refuses an answer about all organizations that is older than what was demanded: the database itself is.
+fn reached(
+    stream: DeploymentId,
+    deployment: &DeploymentSnapshot,
+    at_least: Option<Revision>,
+) -> Result<(), Refusal> {
+    let current = Revision {
+        stream: stream.raw(),
+        number: deployment.revision(),
+    };
+    if at_least.is_none_or(|demanded| demanded.number <= current.number) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        ErrorCode::RevisionNotReached,
+        format!("the deployment is at `{current}`; it has not come to the revision in `at_least`"),
+    ))
 }
 
 fn holders(

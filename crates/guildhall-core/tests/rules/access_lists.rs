@@ -2,9 +2,11 @@
 
 use guildhall_access::Demand;
 use guildhall_core::access::{Demanded, Freshness};
-use guildhall_core::{Order, PageLimits, PageRequest};
-use guildhall_types::access::Asked;
+use guildhall_core::members;
+use guildhall_core::{ChangeRequest, Order, PageLimits, PageRequest, Revision};
+use guildhall_types::access::{Asked, Consistency};
 use guildhall_types::ids::{OrganizationId, UserId};
+use guildhall_types::{ErrorCode, IfMatch};
 
 use crate::world::{World, page_after};
 
@@ -61,7 +63,7 @@ async fn where_a_user_may_do_something_page_by_page() {
     for limit in [1, 7, 20, 100] {
         let (found, totals) = pages!(
             limit,
-            |request| access.organizations(user, read(), request),
+            |request| access.organizations(user, read(), Freshness::default(), request),
             |item| item.organization_id
         );
         assert_eq!(found, expected, "{limit}");
@@ -86,19 +88,70 @@ async fn a_later_page_looks_through_a_bounded_number_of_memberships() {
     }
     let limits = PageLimits { default: 1, max: 1 };
     let first = PageRequest::new(limits, None, None, None, Order::Ascending).unwrap();
-    let first = access.organizations(user, read(), first).await.unwrap();
+    let first = access.organizations(user, read(), Freshness::default(), first);
+    let first = first.await.unwrap();
     assert_eq!(
         (first.data.len(), first.total, first.has_more),
         (1, 2, true)
     );
     let (found, totals) = pages!(
         1,
-        |request| access.organizations(user, read(), request),
+        |request| access.organizations(user, read(), Freshness::default(), request),
         |item| item.organization_id
     );
     assert_eq!(found, expected);
     // One of the pages found nothing in a thousand memberships, and says that more are to be looked at.
     assert_eq!(totals, [2; 3]);
+}
+
+#[tokio::test]
+async fn where_a_user_may_do_something_is_as_fresh_as_was_asked() {
+    let world = World::new().await;
+    let user = world.user("Ava").await.id;
+    let organization = world.organization("Acme").await.id;
+    let role = world.role(organization, "Reader").await.unwrap().id;
+    let member = world.member(organization, user, &[role]).await.unwrap().id;
+    let access = world.guildhall.access(world.deployment);
+    let found = async |consistency, at_least| {
+        let freshness = Freshness {
+            consistency,
+            at_least,
+        };
+        let page = page_after(10, None, Order::Ascending);
+        let page = access.organizations(user, read(), freshness, page).await;
+        page.map(|page| page.data.len())
+            .map_err(|refusal| refusal.code().unwrap())
+    };
+    // It is in memory now.
+    let asked = access.check(organization, user, &READ, Freshness::default());
+    assert!(asked.await.unwrap().decision.allowed());
+    assert_eq!(found(Consistency::Full, None).await, Ok(1));
+
+    // No organization is asked about: only a revision of the deployment can be meant.
+    let deployment = world.deployment.id().raw();
+    for (stream, number, expected) in [
+        (deployment, 2, Ok(1)),
+        (deployment, 3, Err(ErrorCode::RevisionNotReached)),
+        (organization.raw(), 1, Err(ErrorCode::InvalidRequest)),
+    ] {
+        for consistency in [Consistency::Cached, Consistency::Full] {
+            let revision = Some(Revision { stream, number });
+            let found = found(consistency, revision).await;
+            assert_eq!(found, expected, "{stream}@{number} {consistency:?}");
+        }
+    }
+
+    // What another process changes, this one hears of later; the database knows.
+    let request = ChangeRequest {
+        request_id: "stranger".to_owned(),
+        idempotency: None,
+    };
+    let second = world.second();
+    let taken = second.write(world.deployment, request, move |tx| {
+        members::unassign_role(tx, organization, member, role, &IfMatch::Any)
+    });
+    taken.await.unwrap();
+    assert_eq!(found(Consistency::Full, None).await, Ok(0));
 }
 
 #[tokio::test]

@@ -159,5 +159,6 @@ pub(crate) async fn organizations(
     let page = query.paging.request(LIMITS)?;
     let demanded = query.filter.demanded()?;
     let access = app.guildhall.access(caller.deployment);
-    Ok(Listed(access.organizations(user, demanded, page).await?))
+    let organizations = access.organizations(user, demanded, Freshness::default(), page);
+    Ok(Listed(organizations.await?))
 }

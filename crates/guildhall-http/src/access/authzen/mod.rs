@@ -17,6 +17,7 @@ use guildhall_types::ids::OrganizationId;
 
 use super::question::{self, Question};
 use super::{refuse, stranger};
+use crate::change::invalid_field;
 use crate::problem::ProblemResponse;
 
 pub(crate) use batch::{__path_evaluations, evaluations};
@@ -52,5 +53,16 @@ fn concerned(
         Ok(())
     } else {
         Err(refuse(stranger("context.at_least")))
+    }
+}
+
+/// The same where no organization is named.
+fn concerned_all(access: &Access, freshness: Freshness) -> Result<(), ProblemResponse> {
+    let concerns = |revision| access.concerns_all(revision);
+    if freshness.at_least.is_none_or(concerns) {
+        Ok(())
+    } else {
+        let message = "must be a revision of the deployment: no one organization is asked about";
+        Err(invalid_field("context.at_least", message))
     }
 }

@@ -17,7 +17,7 @@ use guildhall_types::{ErrorCode, Page, Problem};
 use super::mapping::{IDENTITY, ORGANIZATION, Target, Terms, USER};
 use super::people::People;
 use super::schemas::{ActionSearch, ResourceSearch, SubjectSearch};
-use super::{AuthzenQuestion, concerned};
+use super::{AuthzenQuestion, concerned, concerned_all};
 use crate::access::refuse;
 use crate::answer::Listed;
 use crate::app::App;
@@ -89,7 +89,8 @@ pub(crate) async fn search_subject(
 /// Search for resources (AuthZEN)
 ///
 /// To what this subject may do this. Resources of the type `organization` are the organizations in which the subject has
-/// the permission; those of any other type are the things in one organization whose permission some role names.
+/// the permission; those of any other type are the things in one organization whose permission some role names. Of the
+/// organizations, `context.at_least` can only be a revision of the deployment.
 #[utoipa::path(post, path = "/access/v1/search/resource", tag = "authzen",
     request_body(content = ResourceSearch, example = json!({ "subject": { "type": "user", "id": "59392107315200009" },
         "action": { "name": "invoices:pay" }, "resource": { "type": "organization" } })),
@@ -115,11 +116,14 @@ pub(crate) async fn search_resource(
             .demanded(Target::Organization(None))
             .map_err(refuse)?
             .into_owned();
+        let access = app.guildhall.access(question.caller.deployment);
+        let freshness = terms.freshness();
+        concerned_all(&access, freshness)?;
         let Some(user) = user else {
             return Ok(nothing());
         };
-        let access = app.guildhall.access(question.caller.deployment);
-        let organizations = or_nothing(access.organizations(user, demanded, page).await)?;
+        let organizations = access.organizations(user, demanded, freshness, page);
+        let organizations = or_nothing(organizations.await)?;
         return Ok(organizations.map_or_else(nothing, |page| {
             found(page, |found| {
                 Some(entity(kind, found.organization_id.to_string()))

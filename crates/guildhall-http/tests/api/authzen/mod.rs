@@ -512,6 +512,33 @@ async fn organizations_and_their_permissions_are_found() {
 }
 
 #[tokio::test]
+async fn a_search_for_organizations_is_as_fresh_as_was_asked() {
+    let server = Server::start().await;
+    let backend = server.backend().await;
+    let acme = Acme::create(&backend).await;
+    let created = backend.post_form("/users", &[("first_name", "Ida")]).await;
+    let reached = created.header("guildhall-revision");
+    let (deployment, _) = reached.split_once('@').unwrap();
+    let search = async |at_least: &str, consistency: &str| {
+        let body = json!({ "subject": { "type": "user", "id": acme.users[0] },
+            "action": { "name": "documents:read" }, "resource": { "type": "organization" },
+            "context": { "at_least": at_least, "consistency": consistency } });
+        backend.post(SEARCHES[1], body).await
+    };
+    for consistency in ["cached", "full"] {
+        let found = search(reached, consistency).await.ok();
+        assert_eq!(found["results"][0]["id"], acme.organization.as_str());
+        let later = search(&format!("{deployment}@999"), consistency).await;
+        later.refused(409, "revision_not_reached");
+        // That of one organization says nothing of the others.
+        let stranger = search(&format!("{}@1", acme.organization), consistency).await;
+        stranger.refused(400, "invalid_request");
+        assert!(stranger.fields().contains_key("context.at_least"));
+    }
+    server.finish().await;
+}
+
+#[tokio::test]
 async fn what_is_unknown_is_not_found() {
     let server = Server::start().await;
     let backend = server.backend().await;

@@ -5,10 +5,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use guildhall_core::access::CacheStats;
+use guildhall_core::Guildhall;
 use guildhall_core::ambient::{Rng, SystemRng};
 use guildhall_core::deployments::{self, DEFAULT_DEPLOYMENT};
-use guildhall_core::{DatabaseStats, Guildhall};
 use guildhall_http::app::App;
 use guildhall_http::keys::Keys;
 use guildhall_http::metrics::{BuildInfo, Metrics};
@@ -125,7 +124,7 @@ fn cannot_serve(error: &ServeError) -> Failure {
     }
 }
 
-/// The metrics of the process, with the numbers of the database.
+/// The metrics of the process, with the numbers that other rooms keep.
 fn metrics(guildhall: &Guildhall) -> Metrics {
     let metrics = Metrics::new(&BuildInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -134,80 +133,94 @@ fn metrics(guildhall: &Guildhall) -> Metrics {
             .to_owned(),
         started_at_seconds: seconds(guildhall.now().as_micros()),
     });
-    let counter = |name, help, read: fn(DatabaseStats) -> u64| {
-        let guildhall = guildhall.clone();
-        metrics.register_counter(name, help, Arc::new(move || read(guildhall.stats())));
+    database_metrics(&metrics, guildhall.clone());
+    access_metrics(&metrics, guildhall.clone());
+    metrics
+}
+
+/// Numbers that another room keeps, asked for whenever the metrics are read.
+struct Numbers<'m, N> {
+    metrics: &'m Metrics,
+    read: Arc<dyn Fn() -> N + Send + Sync>,
+}
+
+impl<N: 'static> Numbers<'_, N> {
+    fn counter(&self, name: &str, help: &str, one: fn(N) -> u64) {
+        let read = Arc::clone(&self.read);
+        self.metrics
+            .register_counter(name, help, Arc::new(move || one(read())));
+    }
+
+    fn gauge(&self, name: &str, help: &str, one: fn(N) -> u64) {
+        let read = Arc::clone(&self.read);
+        let read = move || i64::try_from(one(read())).unwrap_or(i64::MAX);
+        self.metrics.register_gauge(name, help, Arc::new(read));
+    }
+}
+
+/// The numbers of the database.
+fn database_metrics(metrics: &Metrics, guildhall: Guildhall) {
+    let database = Numbers {
+        metrics,
+        read: Arc::new(move || guildhall.stats()),
     };
-    let gauge = |name, help, read: fn(DatabaseStats) -> u64| {
-        let guildhall = guildhall.clone();
-        let read = move || i64::try_from(read(guildhall.stats())).unwrap_or(i64::MAX);
-        metrics.register_gauge(name, help, Arc::new(read));
-    };
-    counter("guildhall_database_commits", "Commits", |stats| {
+    database.counter("guildhall_database_commits", "Commits", |stats| {
         stats.commits
     });
-    counter(
+    database.counter(
         "guildhall_database_commands",
         "Commands, of all commits",
         |stats| stats.commands,
     );
-    gauge(
+    database.gauge(
         "guildhall_database_queued_commands",
         "Commands that wait for the writer",
         |stats| stats.queued,
     );
-    gauge(
+    database.gauge(
         "guildhall_database_log_bytes",
         "Size of the write-ahead log",
         |stats| stats.log_bytes,
     );
-    gauge(
+    database.gauge(
         "guildhall_database_checkpoint_failing",
         "1 while the write-ahead log cannot be moved back into the database",
         |stats| u64::from(stats.checkpoint_failing),
     );
-    access_metrics(&metrics, guildhall);
-    metrics
 }
 
 /// The numbers of the snapshots that checks are answered from.
-fn access_metrics(metrics: &Metrics, guildhall: &Guildhall) {
-    let counter = |name, help, read: fn(CacheStats) -> u64| {
-        let guildhall = guildhall.clone();
-        let read = move || read(guildhall.access_cache_stats());
-        metrics.register_counter(name, help, Arc::new(read));
+fn access_metrics(metrics: &Metrics, guildhall: Guildhall) {
+    let cache = Numbers {
+        metrics,
+        read: Arc::new(move || guildhall.access_cache_stats()),
     };
-    let gauge = |name, help, read: fn(CacheStats) -> u64| {
-        let guildhall = guildhall.clone();
-        let read = move || i64::try_from(read(guildhall.access_cache_stats())).unwrap_or(i64::MAX);
-        metrics.register_gauge(name, help, Arc::new(read));
-    };
-    counter(
+    cache.counter(
         "guildhall_access_cache_hits",
         "Questions about access that found the organization in memory",
         |stats| stats.hits,
     );
-    counter(
+    cache.counter(
         "guildhall_access_cache_misses",
         "Questions about access that did not",
         |stats| stats.misses,
     );
-    counter(
+    cache.counter(
         "guildhall_access_cache_loads",
         "Organizations that were read into memory",
         |stats| stats.loads,
     );
-    counter(
+    cache.counter(
         "guildhall_access_cache_evictions",
         "Organizations that had to make room in memory",
         |stats| stats.evictions,
     );
-    gauge(
+    cache.gauge(
         "guildhall_access_cache_bytes",
         "Memory of the organizations that questions about access are answered from",
         |stats| stats.bytes,
     );
-    gauge(
+    cache.gauge(
         "guildhall_access_cache_organizations",
         "Organizations in memory",
         |stats| stats.entries,

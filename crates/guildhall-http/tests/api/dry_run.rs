@@ -1,14 +1,12 @@
 //! `?dry_run=true`: every change tells what it would do, and does nothing.
 
-use std::collections::BTreeMap;
-
 use guildhall_types::keys::KeyScope;
 use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::client::{Caller, Reply};
 use crate::isolation::{body, operations};
-use crate::server::{Acme, Server};
+use crate::server::{Acme, Ids, Server, foreign_and_missing};
 
 type Operation = (Method, String, Value);
 
@@ -25,10 +23,10 @@ fn changes() -> Vec<Operation> {
 }
 
 /// The ids of a change that would succeed.
-fn ids((method, template, _): &Operation, acme: &Acme) -> BTreeMap<&'static str, String> {
+fn ids((method, template, _): &Operation, acme: &Acme) -> Ids {
     // A role that the member has not can be given, one that it has can be taken.
     let takes = *method == Method::DELETE && template.contains("{member_id}/roles");
-    BTreeMap::from([
+    Ids::from([
         ("organization_id", acme.organization.clone()),
         ("member_id", acme.members[0].clone()),
         ("role_id", acme.roles[usize::from(!takes)].clone()),
@@ -39,7 +37,7 @@ fn ids((method, template, _): &Operation, acme: &Acme) -> BTreeMap<&'static str,
 async fn send(
     caller: &Caller,
     (method, template, document): &Operation,
-    ids: &BTreeMap<&'static str, String>,
+    ids: &Ids,
     query: &str,
 ) -> Reply {
     let mut path = template.clone();
@@ -339,9 +337,7 @@ async fn a_foreign_id_is_a_missing_id() {
             if !operation.1.contains(slot) && !in_body {
                 continue;
             }
-            let (mut foreign, mut missing) = (ours.clone(), ours.clone());
-            foreign.insert(slot, theirs[slot].clone());
-            missing.insert(slot, "4611686018427387".to_owned());
+            let [foreign, missing] = foreign_and_missing(&ours, &theirs, slot);
             let foreign = send(&backend, &operation, &foreign, "?dry_run=true")
                 .await
                 .ok();

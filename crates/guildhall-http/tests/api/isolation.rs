@@ -1,12 +1,10 @@
 //! Tenant isolation, generated from the OpenAPI document: a new route is tested before anybody thinks of it.
 
-use std::collections::BTreeMap;
-
 use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::client::{Caller, Reply};
-use crate::server::{Acme, Server};
+use crate::server::{Acme, Ids, Server, foreign_and_missing};
 
 /// Every operation of the document that takes an id and needs a key.
 pub(crate) fn operations() -> Vec<(Method, String, Value)> {
@@ -24,10 +22,7 @@ pub(crate) fn operations() -> Vec<(Method, String, Value)> {
 }
 
 /// A body that the operation would accept, with the given ids in it.
-pub(crate) fn body(
-    operation: &Value,
-    ids: &BTreeMap<&str, String>,
-) -> (Option<&'static str>, Vec<u8>) {
+pub(crate) fn body(operation: &Value, ids: &Ids) -> (Option<&'static str>, Vec<u8>) {
     let content = &operation["requestBody"]["content"];
     if content.get("multipart/form-data").is_some() {
         let name = if operation["operationId"]
@@ -59,7 +54,7 @@ pub(crate) fn body(
 }
 
 /// What the operation must be asked with.
-fn query(operation: &Value, ids: &BTreeMap<&str, String>) -> String {
+fn query(operation: &Value, ids: &Ids) -> String {
     let required = operation["parameters"]
         .as_array()
         .into_iter()
@@ -74,11 +69,7 @@ fn query(operation: &Value, ids: &BTreeMap<&str, String>) -> String {
     format!("?{}", texts.join("&"))
 }
 
-async fn call(
-    caller: &Caller,
-    operation: &(Method, String, Value),
-    ids: &BTreeMap<&str, String>,
-) -> Reply {
+async fn call(caller: &Caller, operation: &(Method, String, Value), ids: &Ids) -> Reply {
     let (method, template, operation) = operation;
     let mut path = template.clone();
     for (name, id) in ids {
@@ -92,8 +83,8 @@ async fn call(
         .await
 }
 
-fn ids(acme: &Acme) -> BTreeMap<&'static str, String> {
-    BTreeMap::from([
+fn ids(acme: &Acme) -> Ids {
+    Ids::from([
         ("organization_id", acme.organization.clone()),
         ("member_id", acme.members[0].clone()),
         ("role_id", acme.roles[1].clone()),
@@ -143,9 +134,7 @@ async fn a_foreign_id_is_a_missing_id() {
             if *slot == "user_id" && !in_path && operation.2.to_string().contains("UpdateMember") {
                 continue;
             }
-            let (mut foreign, mut missing) = (ours.clone(), ours.clone());
-            foreign.insert(slot, theirs[slot].clone());
-            missing.insert(slot, "4611686018427387".to_owned());
+            let [foreign, missing] = foreign_and_missing(&ours, &theirs, slot);
             let foreign = call(&backend, &operation, &foreign).await;
             let missing = call(&backend, &operation, &missing).await;
             assert_eq!(
@@ -206,9 +195,7 @@ async fn a_question_about_a_foreign_id_is_one_about_a_missing_id() {
             let name = format!("{} with a foreign {slot}", operation.1);
             let own = call(&backend, &operation, &ours).await;
             assert!(own.body.len() > 60, "{name}: {own:?}");
-            let (mut foreign, mut missing) = (ours.clone(), ours.clone());
-            foreign.insert(slot, theirs[slot].clone());
-            missing.insert(slot, "4611686018427387".to_owned());
+            let [foreign, missing] = foreign_and_missing(&ours, &theirs, slot);
             let foreign = call(&backend, &operation, &foreign).await;
             let missing = call(&backend, &operation, &missing).await;
             assert_eq!(

@@ -1,5 +1,6 @@
 //! A server on a port of its own, with a conscience: when a test ends it, it must have kept every invariant.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -231,4 +232,17 @@ impl Acme {
     pub(crate) fn path(&self, rest: &str) -> String {
         format!("/organizations/{}{rest}", self.organization)
     }
+}
+
+/// The ids that a request has, by the names of their places.
+pub(crate) type Ids = BTreeMap<&'static str, String>;
+
+/// Our ids but one: that one is a neighbour's, or nobody's.
+pub(crate) fn foreign_and_missing(ours: &Ids, theirs: &Ids, slot: &'static str) -> [Ids; 2] {
+    let with = |id: &str| {
+        let mut ids = ours.clone();
+        ids.insert(slot, id.to_owned());
+        ids
+    };
+    [with(&theirs[slot]), with("4611686018427387")]
 }

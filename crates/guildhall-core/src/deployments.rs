@@ -141,7 +141,7 @@ fn insert(tx: &WriteTx<'_>, name: &str) -> Result<Recorded<DeploymentSummary>, R
         updated_at: tx.now,
         max_allowed_org_members: 0,
     };
-    DeploymentWrite::begin(tx).record(&change, summary)
+    DeploymentWrite::begin(tx).record(change, summary)
 }
 
 fn taken(error: DbError) -> Refusal {
@@ -189,7 +189,7 @@ pub async fn set_seats(
             };
             let (before, after) = (record(seats_before), record(seats_max));
             let change = Change::updated(Action::DeploymentUpdated, id.raw(), &before, &after)?;
-            write.record(&change, Empty {})
+            write.record(change, Empty {})
         })
         .await
 }

@@ -269,7 +269,7 @@ fn insert(
     )?;
     let stored = StoredKey { key, secret_hash };
     let change = Change::created(Action::KeyCreated, stored.key.id.raw(), &stored.record())?;
-    deployment.record(&change, stored.key)
+    deployment.record(change, stored.key)
 }
 
 /// Ends a key and records it as `action`.
@@ -287,7 +287,7 @@ fn end(tx: &WriteTx<'_>, id: KeyId, action: Action) -> Result<Recorded<ApiKey>, 
     let mut after = before.clone();
     after.key.revoked_at = Some(tx.now);
     let change = Change::updated(action, id.raw(), &before.record(), &after.record())?;
-    deployment.record(&change, after.key)
+    deployment.record(change, after.key)
 }
 
 fn unknown(id: KeyId, what: &str) -> Refusal {

@@ -64,7 +64,7 @@ impl Head {
 }
 
 /// What changed.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Change {
     action: Action,
     entity: i64,
@@ -122,7 +122,7 @@ impl Change {
 }
 
 /// Appends an entry, notes it as news of this transaction, and returns its hash.
-pub(crate) fn append(tx: &WriteTx<'_>, head: &Head, change: &Change) -> Result<Hash, Refusal> {
+pub(crate) fn append(tx: &WriteTx<'_>, head: &Head, change: Change) -> Result<Hash, Refusal> {
     let entry = Entry {
         revision: head.revision,
         occurred_at: tx.now,
@@ -159,8 +159,8 @@ pub(crate) fn append(tx: &WriteTx<'_>, head: &Head, change: &Change) -> Result<H
         revision: head.revision,
         action: change.action,
         entity: change.entity,
-        before: change.before.clone(),
-        after: change.after.clone(),
+        before: change.before,
+        after: change.after,
     });
     Ok(hash)
 }

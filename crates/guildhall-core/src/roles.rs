@@ -265,7 +265,7 @@ pub fn create(
     )?;
     organization.role_count += 1;
     let change = Change::created(Action::RoleCreated, role.id.raw(), &record(&role))?;
-    organization.record(&change, role)
+    organization.record(change, role)
 }
 
 /// Changes the name or the permissions of a role of an organization.
@@ -310,7 +310,7 @@ pub fn update(
         &record(&before),
         &record(&after),
     )?;
-    organization.record(&change, after)
+    organization.record(change, after)
 }
 
 /// Deletes a role of an organization and takes it from its members.
@@ -328,7 +328,7 @@ pub fn delete(
         .exec_exactly(1, &DELETE, &[&tx.deployment.id(), &organization.id, &id])?;
     organization.role_count -= 1;
     let change = Change::deleted(Action::RoleDeleted, id.raw(), &record(&role))?;
-    organization.record(&change, Empty {})
+    organization.record(change, Empty {})
 }
 
 /// A role that belongs to the organization itself; the deployment's cannot be changed here.

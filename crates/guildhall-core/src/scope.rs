@@ -189,7 +189,7 @@ impl<'a> OrganizationWrite<'a> {
     }
 
     /// Writes the change into the ledger.
-    pub(crate) fn record<T>(self, change: &Change, answer: T) -> Result<Recorded<T>, Refusal> {
+    pub(crate) fn record<T>(self, change: Change, answer: T) -> Result<Recorded<T>, Refusal> {
         let hash = ledger::append(self.tx, &self.head, change)?;
         self.tx.sql.exec_exactly(
             1,
@@ -210,7 +210,7 @@ impl<'a> OrganizationWrite<'a> {
     }
 
     /// Writes the last change of the organization into the ledger and closes its stream.
-    pub(crate) fn record_end<T>(self, change: &Change, answer: T) -> Result<Recorded<T>, Refusal> {
+    pub(crate) fn record_end<T>(self, change: Change, answer: T) -> Result<Recorded<T>, Refusal> {
         let hash = ledger::append(self.tx, &self.head, change)?;
         ledger::end(self.tx, &self.head, &hash)?;
         Ok(Recorded {
@@ -280,7 +280,7 @@ impl<'a> DeploymentWrite<'a> {
     }
 
     /// Writes the change into the ledger.
-    pub(crate) fn record<T>(self, change: &Change, answer: T) -> Result<Recorded<T>, Refusal> {
+    pub(crate) fn record<T>(self, change: Change, answer: T) -> Result<Recorded<T>, Refusal> {
         let hash = ledger::append(self.tx, &self.head, change)?;
         self.tx
             .sql

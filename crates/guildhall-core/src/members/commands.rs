@@ -157,7 +157,7 @@ pub fn add(
     let row = load(&tx.read(), organization.id, id)?;
     let change = Change::created(Action::MemberAdded, id.raw(), &row.record())?;
     let member = row.wire(&tx.read(), &mut Lookup::default())?;
-    organization.record(&change, member)
+    organization.record(change, member)
 }
 
 fn insert(
@@ -336,7 +336,7 @@ pub(super) fn settle(
     }
     let (from, to): (MemberRecord<'_>, MemberRecord<'_>) = (before.record(), after.record());
     let change = Change::updated(action, after.id.raw(), &from, &to)?;
-    organization.record(&change, Empty {})
+    organization.record(change, Empty {})
 }
 
 /// Removes a member; the user stays.
@@ -365,7 +365,7 @@ pub(super) fn take_out(
         .exec_exactly(1, &DELETE, &[&deployment, &organization.id, &row.id])?;
     organization.member_count -= 1;
     let change = Change::deleted(action, row.id.raw(), &row.record())?;
-    organization.record(&change, Empty {})
+    organization.record(change, Empty {})
 }
 
 /// Removes a user from every organization: each gets a revision and a ledger entry of its own, in the one

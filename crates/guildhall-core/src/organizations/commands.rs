@@ -233,7 +233,7 @@ pub fn create(
     endings::replace(tx, id, "", &key)?;
     counts::add(tx.sql, deployment, Noun::Organizations, id.raw(), 1)?;
     let change = Change::created(Action::OrganizationCreated, id.raw(), &row.record())?;
-    OrganizationWrite::begin(tx, id).record(&change, row.wire(&tx.read()))
+    OrganizationWrite::begin(tx, id).record(change, row.wire(&tx.read()))
 }
 
 /// Changes an organization's own fields; metadata is replaced as a whole.
@@ -285,7 +285,7 @@ pub fn update(
         _ => Action::OrganizationUpdated,
     };
     let change = Change::updated(action, id.raw(), &before.record(), &after.record())?;
-    organization.record(&change, after.wire(&tx.read()))
+    organization.record(change, after.wire(&tx.read()))
 }
 
 /// Deletes an organization for good, with its members, roles and image. Its ledger stays.
@@ -305,7 +305,7 @@ pub fn delete(
     tx.sql.exec_exactly(1, &DELETE, &[&deployment, &id])?;
     counts::add(tx.sql, deployment, Noun::Organizations, id.raw(), -1)?;
     let change = Change::deleted(Action::OrganizationDeleted, id.raw(), &row.record())?;
-    organization.record_end(&change, Empty {})
+    organization.record_end(change, Empty {})
 }
 
 fn taken(error: DbError) -> Refusal {

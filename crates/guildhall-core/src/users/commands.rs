@@ -69,7 +69,7 @@ pub fn create(tx: &WriteTx<'_>, command: &CreateUser) -> Result<Recorded<User>, 
     user.identifiers.insert(tx, id)?;
     counts::add(tx.sql, tx.deployment.id(), Noun::Users, id.raw(), 1)?;
     let change = Change::created(Action::UserCreated, id.raw(), &user.record())?;
-    deployment.record(&change, user.row.wire(&tx.read()))
+    deployment.record(change, user.row.wire(&tx.read()))
 }
 
 /// Changes a user's own fields; metadata is replaced as a whole.
@@ -97,7 +97,7 @@ pub fn update(
         &before.record(),
         &after.record(),
     )?;
-    deployment.record(&change, after.wire(&tx.read()))
+    deployment.record(change, after.wire(&tx.read()))
 }
 
 /// Deletes a user for good, with all memberships, addresses, numbers and the image. The ledger stays.
@@ -117,7 +117,7 @@ pub fn delete(
         .exec_exactly(1, &DELETE, &[&tx.deployment.id(), &id])?;
     counts::add(tx.sql, tx.deployment.id(), Noun::Users, id.raw(), -1)?;
     let change = Change::deleted(Action::UserDeleted, id.raw(), &user.record())?;
-    deployment.record(&change, Empty {})
+    deployment.record(change, Empty {})
 }
 
 /// Inserts or updates the row of a user, with everything that is derived from its fields.

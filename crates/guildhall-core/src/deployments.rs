@@ -11,7 +11,7 @@ use crate::guildhall::Guildhall;
 use crate::ledger::Change;
 use crate::refusal::Refusal;
 use crate::roles;
-use crate::scope::{Deployment, DeploymentWrite, Recorded, WriteTx};
+use crate::scope::{Deployment, DeploymentWrite, Recorded, WriteTx, missing_deployment};
 
 statements! {
     INSERT = "INSERT INTO deployments (id, name, created_at, updated_at, revision, ledger_head,
@@ -239,5 +239,5 @@ pub(crate) fn member_settings(tx: &WriteTx<'_>) -> Result<MemberSettings, Refusa
                 seats_max: row.get(1)?,
             })
         })?
-        .ok_or_else(|| Refusal::internal("the deployment of a valid key is missing"))
+        .ok_or_else(missing_deployment)
 }

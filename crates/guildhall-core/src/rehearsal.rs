@@ -109,12 +109,8 @@ impl Guildhall {
         deployment: Deployment,
         course: Course,
     ) -> Result<Difference, Refusal> {
-        let Inner { db, snapshots, .. } = &*self.inner;
-        let id = deployment.id();
-        let of_deployment = fetch(db, &snapshots.deployments, id, 0)
-            .await?
-            .ok_or_else(|| Refusal::internal("the deployment of a valid key is missing"))?;
-        Difference::new(id, of_deployment, course)
+        let of_deployment = self.access(deployment).deployment_snapshot(0).await?;
+        Difference::new(deployment.id(), of_deployment, course)
     }
 }
 

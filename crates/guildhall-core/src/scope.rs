@@ -51,6 +51,11 @@ impl Deployment {
     }
 }
 
+/// What is said where the row of a [`Deployment`] is not found: deployments are never deleted.
+pub(crate) fn missing_deployment() -> Refusal {
+    Refusal::internal("the deployment of a valid key is missing")
+}
+
 /// A transaction of one deployment that may change something.
 #[derive(Debug)]
 pub struct WriteTx<'a> {
@@ -262,7 +267,7 @@ impl<'a> DeploymentWrite<'a> {
                     previous: row.get(1)?,
                 })
             })?
-            .ok_or_else(|| Refusal::internal("the deployment of a valid key is missing"))?;
+            .ok_or_else(missing_deployment)?;
         Ok(Self { tx, head })
     }
 

@@ -72,9 +72,8 @@ impl Access {
         freshness: Freshness,
     ) -> Result<Page<EffectivePermission>, Refusal> {
         let held = self.moment(organization, freshness).await?;
-        let moment = found(&held)?;
-        let permissions = moment.permissions_of(user).unwrap_or_default();
-        Ok(Page::whole(permissions.iter().map(effective).collect()))
+        let texts = texts(&found(&held)?).count();
+        self.look(texts, move || permissions(&held, user)).await
     }
 
     /// The organizations in which the user has what is demanded, by id.
@@ -265,6 +264,11 @@ fn holders(
         list.add(AccessHolder { user_id, member_id });
     }
     Ok(list.finish(|item| item.user_id.raw(), None))
+}
+
+fn permissions(held: &Held, user: UserId) -> Result<Page<EffectivePermission>, Refusal> {
+    let permissions = found(held)?.permissions_of(user).unwrap_or_default();
+    Ok(Page::whole(permissions.iter().map(effective).collect()))
 }
 
 fn named_permissions(

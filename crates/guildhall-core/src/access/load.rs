@@ -12,7 +12,7 @@ use crate::refusal::Refusal;
 use crate::roles::DEPLOYMENT_SCOPE;
 
 statements! {
-    ORGANIZATION = "SELECT revision, suspended_at, member_count FROM organizations
+    ORGANIZATION = "SELECT revision, suspended_at, member_count, role_count FROM organizations
         WHERE deployment_id = ?1 AND id = ?2";
     ROLES = "SELECT id, name, permissions FROM organization_roles
         WHERE deployment_id = ?1 AND scope = ?2 ORDER BY id";
@@ -36,6 +36,9 @@ statements! {
 
 /// Members or disabled users up to which a snapshot is read like a single object: about a millisecond.
 const SHORT_MAX: i64 = 1_000;
+
+/// Roles of an organization up to which the same holds, at some ten permissions a role.
+const SHORT_ROLES_MAX: i64 = 100;
 
 /// What came of reading a snapshot.
 #[derive(Debug)]
@@ -64,12 +67,15 @@ pub(crate) fn organization(
     (deployment, id): (DeploymentId, OrganizationId),
     effort: Effort,
 ) -> Result<Read<OrganizationSnapshot>, Refusal> {
-    let Some((mut builder, member_count)) = begin(sql, deployment, id)? else {
+    let Some((mut builder, size)) = begin(sql, deployment, id)? else {
         return Ok(Read::Absent);
     };
-    if effort == Effort::Short && member_count > SHORT_MAX {
+    if effort == Effort::Short && size.is_long() {
         return Ok(Read::Long);
     }
+    roles(sql, deployment, id.raw(), |role| {
+        builder.role(role);
+    })?;
     let mut assignments: Vec<(MemberId, Assignment)> = Vec::new();
     sql.each(&ASSIGNMENTS, &[&deployment, &id], |row| {
         assignments.push((row.get(2)?, assignment(row)?));
@@ -108,6 +114,10 @@ pub(crate) fn organization_of_user(
     let Some((mut builder, _)) = begin(sql, deployment, id)? else {
         return Ok(None);
     };
+    // All of them: an explanation also names those that the user does not hold.
+    roles(sql, deployment, id.raw(), |role| {
+        builder.role(role);
+    })?;
     let member = sql.one(&MEMBER, &[&deployment, &id, &user_id], |row| {
         Ok::<_, Refusal>((row.get::<MemberId>(0)?, limit(row)?))
     })?;
@@ -175,24 +185,35 @@ pub(crate) fn deployment_of_user(
     Ok(Some(builder.finish()))
 }
 
-/// An organization without its members, and how many there are.
+/// How much of an organization there is to read.
+#[derive(Clone, Copy, Debug)]
+struct Size {
+    members: i64,
+    roles: i64,
+}
+
+impl Size {
+    /// Whether it is more than a short read may take.
+    fn is_long(self) -> bool {
+        self.members > SHORT_MAX || self.roles > SHORT_ROLES_MAX
+    }
+}
+
+/// An organization without its members and roles, and how many there are.
 fn begin(
     sql: &Tx<'_>,
     deployment: DeploymentId,
     id: OrganizationId,
-) -> Result<Option<(OrganizationBuilder, i64)>, Refusal> {
-    let found = sql.one(&ORGANIZATION, &[&deployment, &id], |row| {
+) -> Result<Option<(OrganizationBuilder, Size)>, Refusal> {
+    sql.one(&ORGANIZATION, &[&deployment, &id], |row| {
         let mut builder = OrganizationSnapshot::builder(id, row.get(0)?);
         builder.suspended(row.get::<Option<Timestamp>>(1)?.is_some());
-        Ok::<_, Refusal>((builder, row.get(2)?))
-    })?;
-    let Some((mut builder, member_count)) = found else {
-        return Ok(None);
-    };
-    roles(sql, deployment, id.raw(), |role| {
-        builder.role(role);
-    })?;
-    Ok(Some((builder, member_count)))
+        let size = Size {
+            members: row.get(2)?,
+            roles: row.get(3)?,
+        };
+        Ok((builder, size))
+    })
 }
 
 fn roles(

@@ -34,7 +34,7 @@ pub use moments::Moments;
 use crate::guildhall::{Guildhall, Inner};
 use crate::paging::Effort;
 use crate::refusal::Refusal;
-use crate::scope::Deployment;
+use crate::scope::{Deployment, missing_deployment};
 use snapshots::{Soon, fetch, fetch_soon, load_beside};
 
 pub(crate) fn statements() -> Vec<&'static Stmt> {
@@ -106,11 +106,6 @@ impl Held {
     pub fn revision(&self) -> Option<Revision> {
         self.organization.as_deref().map(revision)
     }
-
-    /// The time that memberships and assignments are judged by.
-    pub fn now(&self) -> Timestamp {
-        self.now
-    }
 }
 
 fn revision(organization: &OrganizationSnapshot) -> Revision {
@@ -125,6 +120,16 @@ fn revision(organization: &OrganizationSnapshot) -> Revision {
 struct Floor {
     organization: i64,
     deployment: i64,
+}
+
+impl Floor {
+    /// What satisfies both.
+    fn max(self, other: Self) -> Self {
+        Self {
+            organization: self.organization.max(other.organization),
+            deployment: self.deployment.max(other.deployment),
+        }
+    }
 }
 
 impl Guildhall {
@@ -169,7 +174,7 @@ impl Access {
 
     /// Whether a revision is one of the organization or of its deployment, so that an answer can be at it.
     pub fn concerns(&self, organization: OrganizationId, revision: Revision) -> bool {
-        [organization.raw(), self.deployment.id().raw()].contains(&revision.stream)
+        self.floor_of(organization, revision).is_some()
     }
 
     /// The organization and the deployment as of one moment.
@@ -206,14 +211,10 @@ impl Access {
         consistency: Consistency,
         at_least: &[Revision],
     ) -> Result<Held, Refusal> {
-        let mut floor = Floor::default();
-        for Revision { stream, number } in at_least.iter().copied() {
-            if stream == organization.raw() {
-                floor.organization = floor.organization.max(number);
-            } else if stream == self.deployment.id().raw() {
-                floor.deployment = floor.deployment.max(number);
-            }
-        }
+        let floors = at_least
+            .iter()
+            .filter_map(|revision| self.floor_of(organization, *revision));
+        let floor = floors.fold(Floor::default(), Floor::max);
         self.moment_at(organization, consistency, floor).await
     }
 
@@ -255,49 +256,79 @@ impl Access {
         floor: Floor,
     ) -> Result<Held, Refusal> {
         let (db, snapshots) = (&self.inner.db, &self.inner.snapshots);
-        let deployment = self.deployment_snapshot(floor).await?;
         let key = (self.deployment.id(), organization);
         let soon = fetch_soon(db, &snapshots.organizations, key, floor.organization);
-        let found = match soon.await? {
-            Soon::Here(found) => found,
+        match soon.await? {
+            Soon::Here(found) => self.held_after(organization, found, floor).await,
             Soon::Later(ticket) => {
-                let found = db.point(|sql| load::organization_of_user(sql, key, user))?;
+                let held = db.point(|sql| self.read_for_user(sql, organization, user))?;
                 // After the answer is known: the threads of the load would be in its way.
                 if let Some(ticket) = ticket {
                     load_beside(db, ticket);
                 }
-                found.map(Arc::new)
+                self.reached(&held, organization, floor)?;
+                Ok(held)
             }
-        };
-        let held = self.hold(found, deployment);
-        self.reached(&held, organization, floor)?;
-        Ok(held)
-    }
-
-    async fn deployment_snapshot(&self, floor: Floor) -> Result<Arc<DeploymentSnapshot>, Refusal> {
-        let (db, snapshots) = (&self.inner.db, &self.inner.snapshots);
-        let id = self.deployment.id();
-        if let Some(found) = snapshots.deployments.get(&id, floor.deployment) {
-            return Ok(found);
         }
-        fetch(db, &snapshots.deployments, id, floor.deployment)
-            .await?
-            .ok_or_else(missing_deployment)
     }
 
     /// The moment from the snapshots, loading those that are not there.
     async fn held(&self, organization: OrganizationId, floor: Floor) -> Result<Held, Refusal> {
         let (db, snapshots) = (&self.inner.db, &self.inner.snapshots);
-        let deployment = self.deployment_snapshot(floor).await?;
+        let deployment = self.deployment_snapshot(floor.deployment).await?;
         let key = (self.deployment.id(), organization);
-        let cached = snapshots.organizations.get(&key, floor.organization);
-        let found = match cached {
-            Some(organization) => Some(organization),
-            None => fetch(db, &snapshots.organizations, key, floor.organization).await?,
-        };
+        if let Some(found) = snapshots.organizations.get(&key, floor.organization) {
+            return self.hold_reached(organization, Some(found), deployment, floor);
+        }
+        let found = fetch(db, &snapshots.organizations, key, floor.organization).await?;
+        let held = self.held_after(organization, found, floor).await?;
+        // It may be one of a thousand that one request asks about: others go on between two of them.
+        tokio::task::yield_now().await;
+        Ok(held)
+    }
+
+    /// The moment of an organization that was waited for, perhaps long: the deployment is looked at afterwards, so that
+    /// what was acknowledged meanwhile counts.
+    async fn held_after(
+        &self,
+        organization: OrganizationId,
+        found: Option<Arc<OrganizationSnapshot>>,
+        floor: Floor,
+    ) -> Result<Held, Refusal> {
+        let deployment = self.deployment_snapshot(floor.deployment).await?;
+        // Once more, and after the deployment, as a check at once looks: a disabled user who is deleted leaves the
+        // organizations first, and must not be let in because only the deployment has forgotten the user.
+        let key = (self.deployment.id(), organization);
+        let organizations = &self.inner.snapshots.organizations;
+        let found = organizations.get_again(&key, floor.organization).or(found);
+        self.hold_reached(organization, found, deployment, floor)
+    }
+
+    fn hold_reached(
+        &self,
+        organization: OrganizationId,
+        found: Option<Arc<OrganizationSnapshot>>,
+        deployment: Arc<DeploymentSnapshot>,
+        floor: Floor,
+    ) -> Result<Held, Refusal> {
         let held = self.hold(found, deployment);
         self.reached(&held, organization, floor)?;
         Ok(held)
+    }
+
+    /// What holds in the whole deployment, at `at_least` or later if the database is.
+    pub(crate) async fn deployment_snapshot(
+        &self,
+        at_least: i64,
+    ) -> Result<Arc<DeploymentSnapshot>, Refusal> {
+        let (db, snapshots) = (&self.inner.db, &self.inner.snapshots);
+        let id = self.deployment.id();
+        if let Some(found) = snapshots.deployments.get(&id, at_least) {
+            return Ok(found);
+        }
+        fetch(db, &snapshots.deployments, id, at_least)
+            .await?
+            .ok_or_else(missing_deployment)
     }
 
     /// The moment straight from the database, as far as `user` goes.
@@ -350,22 +381,30 @@ impl Access {
         organization: OrganizationId,
         at_least: Option<Revision>,
     ) -> Result<Floor, Refusal> {
-        let Some(Revision { stream, number }) = at_least else {
+        let Some(revision) = at_least else {
             return Ok(Floor::default());
         };
+        self.floor_of(organization, revision).ok_or_else(|| {
+            Refusal::field(
+                ErrorCode::InvalidRequest,
+                "at_least",
+                "must be a revision of the organization that is asked about, or of its deployment",
+            )
+        })
+    }
+
+    /// What a revision demands of the two streams; `None` if it is of neither.
+    fn floor_of(&self, organization: OrganizationId, revision: Revision) -> Option<Floor> {
+        let Revision { stream, number } = revision;
         let mut floor = Floor::default();
         if stream == organization.raw() {
             floor.organization = number;
         } else if stream == self.deployment.id().raw() {
             floor.deployment = number;
         } else {
-            return Err(Refusal::field(
-                ErrorCode::InvalidRequest,
-                "at_least",
-                "must be a revision of the organization that is asked about, or of its deployment",
-            ));
+            return None;
         }
-        Ok(floor)
+        Some(floor)
     }
 
     /// Refuses an answer that is older than what was demanded: the database itself is.
@@ -403,8 +442,4 @@ impl Held {
             revision: self.revision(),
         }
     }
-}
-
-fn missing_deployment() -> Refusal {
-    Refusal::internal("the deployment of a valid key is missing")
 }

@@ -231,9 +231,11 @@ pub(crate) async fn fetch_soon<K: Key, V: Loadable<K>>(
                     Loaded::Long(ticket) => Soon::Later(Some(ticket)),
                 });
             }
-            Step::Wait(landing) if landing.is_far() => return Ok(Soon::Later(None)),
             Step::Wait(landing) => {
-                if let ControlFlow::Break(found) = landed(landing.wait().await, at_least)? {
+                let Some(ended) = landing.wait_soon().await else {
+                    return Ok(Soon::Later(None));
+                };
+                if let ControlFlow::Break(found) = landed(ended, at_least)? {
                     return Ok(Soon::Here(found));
                 }
             }

@@ -11,6 +11,8 @@ mod dry_run;
 #[cfg(test)]
 mod expiry;
 #[cfg(test)]
+mod loading;
+#[cfg(test)]
 mod members;
 #[cfg(test)]
 mod model;

@@ -124,6 +124,18 @@ impl<K: Key, V: Value> Cache<K, V> {
         at_least: i64,
         look: impl FnOnce(&Arc<V>) -> T,
     ) -> Option<T> {
+        self.look(key, at_least, |value| {
+            self.counts.hits.fetch_add(1, Ordering::Relaxed);
+            look(value)
+        })
+    }
+
+    /// As [`Cache::get`], for a question that was counted when it was asked first.
+    pub(crate) fn get_again(&self, key: &K, at_least: i64) -> Option<Arc<V>> {
+        self.look(key, at_least, Arc::clone)
+    }
+
+    fn look<T>(&self, key: &K, at_least: i64, look: impl FnOnce(&Arc<V>) -> T) -> Option<T> {
         let slots = self.slots.pin();
         let slot = slots.get(key)?;
         let current = slot.current();
@@ -131,7 +143,6 @@ impl<K: Key, V: Value> Cache<K, V> {
             .as_ref()
             .filter(|value| value.revision() >= at_least)?;
         slot.touch();
-        self.counts.hits.fetch_add(1, Ordering::Relaxed);
         Some(look(value))
     }
 

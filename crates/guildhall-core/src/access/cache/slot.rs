@@ -83,9 +83,9 @@ impl<V> Landing<V> {
         self.bell.notify_waiters();
     }
 
-    /// Whether the load takes long.
-    pub(crate) fn is_far(&self) -> bool {
-        self.far.load(Ordering::Relaxed)
+    fn delay(&self) {
+        self.far.store(true, Ordering::Release);
+        self.bell.notify_waiters();
     }
 
     /// How the load ended.
@@ -95,6 +95,20 @@ impl<V> Landing<V> {
             let rung = self.bell.notified();
             if let Some(landed) = self.landed.get() {
                 return landed.clone();
+            }
+            rung.await;
+        }
+    }
+
+    /// The same, but `None` once it is known that the load takes long: whoever waited till then need not go on.
+    pub(crate) async fn wait_soon(&self) -> Option<Landed<V>> {
+        loop {
+            let rung = self.bell.notified();
+            if let Some(landed) = self.landed.get() {
+                return Some(landed.clone());
+            }
+            if self.far.load(Ordering::Acquire) {
+                return None;
             }
             rung.await;
         }
@@ -270,10 +284,10 @@ impl<K: Key, V: Value> Slot<K, V> {
         }
     }
 
-    /// Notes that the load takes long.
+    /// Tells those who wait that the load takes long.
     pub(super) fn delay(&self) {
         if let Some(flight) = &self.lock().flight {
-            flight.landing.far.store(true, Ordering::Relaxed);
+            flight.landing.delay();
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap as StdHashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::time::Duration;
 
 use super::*;
 
@@ -149,6 +150,31 @@ async fn those_who_wait_hear_how_it_ended() {
         panic!()
     };
     assert_eq!((value.revision, value.bytes), (2, 2_000));
+}
+
+#[tokio::test]
+async fn who_waits_for_what_turns_out_to_take_long_goes_away() {
+    let cache = Cache::<u32, Block>::new(usize::MAX);
+    let Step::Load(ticket) = cache.join(1, 0) else {
+        panic!()
+    };
+    let Step::Wait(landing) = cache.join(1, 0) else {
+        panic!()
+    };
+    let early = tokio::spawn(async move { landing.wait_soon().await });
+    // It waits before anybody knows that the load takes long.
+    tokio::task::yield_now().await;
+    ticket.delay();
+    let soon = tokio::time::timeout(Duration::from_secs(5), early);
+    let early = soon.await.expect("waits for the whole load").unwrap();
+    assert!(early.is_none(), "{early:?}");
+    let Step::Wait(late) = cache.join(1, 0) else {
+        panic!()
+    };
+    assert!(late.wait_soon().await.is_none());
+    // What has landed is heard all the same.
+    assert!(matches!(ticket.offer(Some(BLOCK)), Offer::Done(Some(_))));
+    assert!(matches!(late.wait_soon().await, Some(Landed::Value(_))));
 }
 
 /// Threads that check, one that changes, and too little room: no check is behind what was acknowledged before it.

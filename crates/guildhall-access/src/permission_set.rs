@@ -28,6 +28,8 @@ pub struct PermissionSet {
     /// A bit for each hash of `exact`: most sets are left again without a search.
     filter: u64,
     patterns: Box<[Arc<str>]>,
+    /// On the heap. Counted once: each change of a role adds up those of all roles.
+    bytes: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +71,11 @@ impl PermissionSet {
                 kept.push(text);
             }
         }
-        let patterns = kept.iter().filter(|text| is_pattern(text)).cloned();
+        let patterns: Box<[_]> = kept
+            .iter()
+            .filter(|text| is_pattern(text))
+            .cloned()
+            .collect();
         let mut exact: Vec<Exact> = kept
             .iter()
             .zip(0..)
@@ -80,9 +86,13 @@ impl PermissionSet {
             })
             .collect();
         exact.sort_unstable_by_key(|entry| (entry.hash, entry.place));
+        let texts: usize = kept.iter().map(|text| text_bytes(text)).sum();
+        let lists =
+            mem::size_of_val(&*kept) + mem::size_of_val(&*exact) + mem::size_of_val(&*patterns);
         Self {
-            patterns: patterns.collect(),
+            bytes: texts + lists,
             filter: exact.iter().fold(0, |bits, entry| bits | bit(entry.hash)),
+            patterns,
             exact: exact.into(),
             texts: kept.into(),
         }
@@ -102,11 +112,7 @@ impl PermissionSet {
 
     /// Bytes on the heap, with texts that other sets may share.
     pub fn bytes(&self) -> usize {
-        let texts: usize = self.texts.iter().map(|text| text_bytes(text)).sum();
-        texts
-            + mem::size_of_val(&*self.texts)
-            + mem::size_of_val(&*self.exact)
-            + mem::size_of_val(&*self.patterns)
+        self.bytes
     }
 
     /// The texts of this set that give `asked`. Every decision and every explanation is read from here.

@@ -85,7 +85,8 @@ impl Roles {
     }
 }
 
-fn given(role: &Role) -> (RoleId, &PermissionSet) {
+/// Sets that are shared are not compared text by text: an `Arc` looks at the address first.
+fn given(role: &Role) -> (RoleId, &Arc<PermissionSet>) {
     (role.id, &role.permissions)
 }
 

@@ -1,8 +1,9 @@
 //! The rules: organizations, members, roles, users, keys, and the ledger of every change.
 //!
 //! One module a noun, with its SQL, its queries and its commands side by side. Everything starts from a
-//! [`Deployment`], which only a valid key or the operator gives, and goes through [`Guildhall`]: [`Guildhall::write`]
-//! for a change, [`Guildhall::point`] for a short read, [`Guildhall::list`] for one that may be long. No HTTP here.
+//! [`Deployment`], which only a valid key, the operator or the server's own sweep gives, and goes through [`Guildhall`]:
+//! [`Guildhall::write`] for a change, [`Guildhall::point`] for a short read, [`Guildhall::list`] for one that may be long.
+//! No HTTP here.
 
 pub mod access;
 pub mod ambient;

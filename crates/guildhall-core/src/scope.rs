@@ -1,9 +1,9 @@
 //! Scope as a value: what may be read or changed is told by what one holds, not by an id.
 //!
-//! A [`Deployment`] is made only from a valid key, or for the operator at the command line. A transaction is opened
-//! for a deployment. Inside it an [`OrganizationWrite`] is one organization, found in that deployment, locked, with
-//! its next revision claimed. It ends in [`OrganizationWrite::record`], which writes the ledger, or in
-//! [`OrganizationWrite::unchanged`]; both give a [`Recorded`], and nothing commits without one.
+//! A [`Deployment`] is made only from a valid key, for the operator at the command line, or for the server's own sweep of
+//! what has expired. A transaction is opened for a deployment. Inside it an [`OrganizationWrite`] is one organization,
+//! found in that deployment, locked, with its next revision claimed. It ends in [`OrganizationWrite::record`], which writes
+//! the ledger, or in [`OrganizationWrite::unchanged`]; both give a [`Recorded`], and nothing commits without one.
 
 use guildhall_db::{Tx, statements};
 use guildhall_types::ids::{DeploymentId, OrganizationId};

@@ -16,13 +16,17 @@ use crate::scope::Deployment;
 /// Members that lose something in one transaction.
 const MEMBERS_A_TRANSACTION: u32 = 50;
 
-/// Removes everything that is over now; tells how many members lost something.
+/// Removes everything that is over now; tells how many members lost something. A deployment that fails stops no other: the
+/// last refusal is returned when all have had their turn.
 pub async fn sweep(guildhall: &Guildhall) -> Result<u64, Refusal> {
-    let mut count = 0;
+    let mut swept = Ok(0);
     for deployment in deployments::list(guildhall)? {
-        count += sweep_deployment(guildhall, deployment.id).await?;
+        match sweep_deployment(guildhall, deployment.id).await {
+            Ok(count) => swept = swept.map(|before| before + count),
+            Err(refusal) => swept = Err(refusal),
+        }
     }
-    Ok(count)
+    swept
 }
 
 async fn sweep_deployment(guildhall: &Guildhall, id: DeploymentId) -> Result<u64, Refusal> {

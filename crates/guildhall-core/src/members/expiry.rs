@@ -60,51 +60,41 @@ pub(crate) fn due(tx: &ReadTx<'_>, now: Timestamp) -> Result<bool, Refusal> {
 /// Removes what is over: at most `limit` memberships and roles together, each member with a revision of its organization
 /// and an entry of its own. Tells how many members lost something.
 pub(crate) fn sweep(tx: &WriteTx<'_>, limit: u32) -> Result<Recorded<u64>, Refusal> {
-    let mut swept = tx.untouched(0);
-    let members = expired(tx, &EXPIRED_MEMBERS, limit)?;
-    for (organization, member) in &members {
-        let organization = OrganizationWrite::open(tx, *organization, &IfMatch::Any)?;
-        let count = swept.answer + 1;
-        swept = expire(organization, *member)?.with(count);
-    }
-    // What belonged to those members is gone with them.
+    let mut members = expired(tx, &EXPIRED_MEMBERS, limit)?;
     let left = limit.saturating_sub(u32::try_from(members.len()).unwrap_or(limit));
-    for (organization, member) in expired(tx, &EXPIRED_ROLES, left)? {
+    members.extend(expired(tx, &EXPIRED_ROLES, left)?);
+    // In the order of the organizations, both kinds together: two sweepers lock them in one order.
+    let members: BTreeSet<(OrganizationId, MemberId)> = members.into_iter().collect();
+    let mut swept = tx.untouched(0);
+    for (organization, member) in members {
         let organization = OrganizationWrite::open(tx, organization, &IfMatch::Any)?;
         let count = swept.answer + 1;
-        swept = expire_roles(organization, member)?.with(count);
+        swept = expire(organization, member)?.with(count);
     }
     Ok(swept)
 }
 
-/// In the order of the organizations, so that two sweepers lock them in one order.
 fn expired(
     tx: &WriteTx<'_>,
     statement: &'static Stmt,
     limit: u32,
-) -> Result<BTreeSet<(OrganizationId, MemberId)>, Refusal> {
-    let rows = tx
-        .sql
+) -> Result<Vec<(OrganizationId, MemberId)>, Refusal> {
+    tx.sql
         .rows(statement, &[&tx.deployment.id(), &tx.now, &limit], |row| {
-            Ok::<_, Refusal>((row.get(0)?, row.get(1)?))
-        })?;
-    Ok(rows.into_iter().collect())
+            Ok((row.get(0)?, row.get(1)?))
+        })
 }
 
+/// Takes a member out whose time is over, with all roles; from another one, the roles that have ended.
 fn expire(
-    organization: OrganizationWrite<'_>,
-    member: MemberId,
-) -> Result<Recorded<Empty>, Refusal> {
-    let row = load(&organization.tx.read(), organization.id, member)?;
-    take_out(organization, &row, Action::MemberExpired)
-}
-
-fn expire_roles(
     organization: OrganizationWrite<'_>,
     member: MemberId,
 ) -> Result<Recorded<Empty>, Refusal> {
     let now = organization.tx.now;
     let before = load(&organization.tx.read(), organization.id, member)?;
+    if before.is_over(now) {
+        return take_out(organization, &before, Action::MemberExpired);
+    }
     let mut after = before.clone();
     after.assignments.retain(|held| !held.is_over(now));
     settle(organization, &before, after, Action::MemberRolesExpired)

@@ -104,6 +104,11 @@ impl MemberRow {
         })
     }
 
+    /// Whether the membership has ended.
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
+
     /// The assignment of a role, if the member holds it.
     pub(super) fn assignment(&self, role: RoleId) -> Option<&Assignment> {
         self.assignments.iter().find(|held| held.role_id == role)

@@ -3,7 +3,7 @@
 use guildhall_core::keys::{self, CreateKey};
 use guildhall_core::members::{self, AddMember, MemberFilter, MemberSort, UpdateMember};
 use guildhall_core::organizations::{self, OrganizationForm, UpdateOrganization};
-use guildhall_core::{ChangeRequest, Order, Refusal, WriteTx, ledger, sweep};
+use guildhall_core::{ChangeRequest, DATABASE_FILE, Order, Refusal, WriteTx, ledger, sweep};
 use guildhall_types::ids::{MemberId, OrganizationId, RoleId, UserId};
 use guildhall_types::keys::KeyScope;
 use guildhall_types::ledger::{Actor, LedgerEntry};
@@ -24,7 +24,10 @@ struct Acme {
 
 impl Acme {
     async fn new() -> Self {
-        let world = World::new().await;
+        Self::within(World::new().await).await
+    }
+
+    async fn within(world: World) -> Self {
         let id = world.organization("Acme").await.id;
         let ava = world.user("Ava").await.id;
         let role = world.role(id, "Billing").await.unwrap().id;
@@ -354,6 +357,27 @@ async fn a_sweep_takes_many_in_small_transactions() {
     assert!(acme.world.guildhall.stats().commits - commits >= 2);
     assert_eq!(acme.sweep().await, 0);
     assert!(acme.members().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_deployment_that_cannot_be_swept_stops_no_other() {
+    let broken = Acme::new().await;
+    let end = Some(broken.after(HOUR));
+    broken.add(broken.ava, end).await.unwrap();
+    let mut world = broken.world;
+    world.deployment = world.deployment("later").await;
+    let later = Acme::within(world).await;
+    later.add(later.ava, end).await.unwrap();
+    later.world.clock.advance_seconds(HOUR);
+
+    let path = later.world.directory.path().join(DATABASE_FILE);
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let break_head = "UPDATE organizations SET ledger_head = x'00' WHERE id = ?1";
+    let broken_rows = connection.execute(break_head, [broken.id.raw()]).unwrap();
+    assert_eq!(broken_rows, 1);
+
+    assert!(sweep::sweep(&later.world.guildhall).await.is_err());
+    assert!(later.members().await.is_empty());
 }
 
 #[tokio::test]

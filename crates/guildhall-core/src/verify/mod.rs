@@ -8,8 +8,8 @@
 //! The work grows with the data and no faster. Memory holds one stream at a time, as ids and revisions only.
 //!
 //! What this cannot find: a ledger that was written anew from some entry to its end, with rows and head to match; the
-//! hash of the head, kept elsewhere, would. A row that claims to be older than the revisions kept on rows. And what the ledger does not keep: the time at
-//! which an image was stored, and answers under an `Idempotency-Key`.
+//! hash of the head, kept elsewhere, would. A row that claims to be older than the revisions kept on rows. And what the
+//! ledger does not keep: the time at which an image was stored, and answers under an `Idempotency-Key`.
 
 mod deployments;
 mod history;

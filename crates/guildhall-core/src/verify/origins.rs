@@ -88,9 +88,13 @@ impl Origins {
 
     fn forget(&mut self, id: i64) {
         self.entities.remove(&id);
+        self.forget_grants(id);
+    }
+
+    fn forget_grants(&mut self, member: i64) {
         let roles: Vec<(i64, i64)> = self
             .grants
-            .range((id, i64::MIN)..=(id, i64::MAX))
+            .range((member, i64::MIN)..=(member, i64::MAX))
             .map(|(place, _)| *place)
             .collect();
         for place in roles {
@@ -116,9 +120,7 @@ impl Origins {
                 (place, before.copied().unwrap_or(given))
             })
             .collect();
-        let since = self.entities.get(&member).copied();
-        self.forget(member);
-        self.entities.extend(since.map(|origin| (member, origin)));
+        self.forget_grants(member);
         self.grants.extend(grants);
     }
 }

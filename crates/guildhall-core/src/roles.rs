@@ -32,6 +32,12 @@ statements! {
         UNION ALL
         SELECT id, created_at, updated_at, name, permissions, scope FROM organization_roles
         WHERE deployment_id = ?1 AND scope = ?2 AND id = ?3";
+    // Of the scopes that an organization sees, the one that the role is of: without its permissions, which may be many.
+    SCOPE = "SELECT scope FROM organization_roles
+        WHERE deployment_id = ?1 AND scope = 0 AND id = ?3
+        UNION ALL
+        SELECT scope FROM organization_roles
+        WHERE deployment_id = ?1 AND scope = ?2 AND id = ?3";
     INSERT = "INSERT INTO organization_roles (deployment_id, scope, id, organization_id, created_at, updated_at,
           name, name_key, permissions, permissions_revision)
         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9)";
@@ -169,18 +175,22 @@ pub(crate) fn find(
         .one(&FIND, &[&tx.deployment.id(), &organization, &id], read)
 }
 
-/// The scope that links to this role carry.
-pub(crate) fn scope(role: &Role, organization: OrganizationId) -> i64 {
-    if role.is_deployment_level {
-        DEPLOYMENT_SCOPE
-    } else {
-        organization.raw()
-    }
+/// The scope that links to this role carry, if members of the organization can hold it.
+pub(crate) fn scope(
+    tx: &ReadTx<'_>,
+    organization: OrganizationId,
+    id: RoleId,
+) -> Result<Option<i64>, Refusal> {
+    tx.sql
+        .one(&SCOPE, &[&tx.deployment.id(), &organization, &id], |row| {
+            Ok(row.get(0)?)
+        })
 }
 
-/// Roles that were looked up in this transaction, so that a page of members reads each role once and holds it once.
+/// Roles that were looked up in this transaction, by scope and id, so that a page of members reads each role once and holds
+/// it once: a deployment's for all organizations, an organization's own for no other.
 #[derive(Debug, Default)]
-pub(crate) struct Lookup(BTreeMap<(OrganizationId, RoleId), Shared<Role>>);
+pub(crate) struct Lookup(BTreeMap<(i64, RoleId), Shared<Role>>);
 
 impl Lookup {
     /// The role with this id, which a member holds.
@@ -190,14 +200,20 @@ impl Lookup {
         organization: OrganizationId,
         id: RoleId,
     ) -> Result<Shared<Role>, Refusal> {
-        let key = (organization, id);
-        if let Some(role) = self.0.get(&key) {
-            return Ok(role.clone());
+        for scope in [DEPLOYMENT_SCOPE, organization.raw()] {
+            if let Some(role) = self.0.get(&(scope, id)) {
+                return Ok(role.clone());
+            }
         }
         let role = find(tx, organization, id)?
             .ok_or_else(|| Refusal::internal("a member holds a role that is missing"))?;
+        let scope = if role.is_deployment_level {
+            DEPLOYMENT_SCOPE
+        } else {
+            organization.raw()
+        };
         let role = Shared::new(role)?;
-        self.0.insert(key, role.clone());
+        self.0.insert((scope, id), role.clone());
         Ok(role)
     }
 }

@@ -248,7 +248,7 @@ impl Raw {
                 revision,
                 new.entry.actor
             ])?;
-        self.look(texts.find_role, &[deployment, organization, new.role])?;
+        self.look(texts.scope_of_role, &[deployment, organization, new.role])?;
         connection
             .prepare_cached(texts.insert_link)?
             .execute(params![

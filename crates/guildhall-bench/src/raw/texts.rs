@@ -15,9 +15,10 @@ pub(super) struct Texts {
     pub(super) user_exists: &'static str,
     pub(super) member_settings: &'static str,
     pub(super) insert_member: &'static str,
-    pub(super) find_role: &'static str,
+    pub(super) scope_of_role: &'static str,
     pub(super) insert_link: &'static str,
     pub(super) load_member: &'static str,
+    pub(super) find_role: &'static str,
 }
 
 impl Texts {
@@ -48,9 +49,10 @@ impl Texts {
                 "max_allowed_org_members",
             )?,
             insert_member: find("INSERT INTO organization_members", "")?,
-            find_role: find("SELECT", "scope = 0 AND id = ?3")?,
+            scope_of_role: find("SELECT scope", "scope = 0 AND id = ?3")?,
             insert_link: find("INSERT INTO organization_member_roles", "")?,
             load_member: find("SELECT m.id,", "m.id = ?3")?,
+            find_role: find("SELECT id,", "scope = 0 AND id = ?3")?,
         })
     }
 }

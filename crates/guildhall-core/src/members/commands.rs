@@ -200,9 +200,8 @@ fn link(
     assignment: &Assignment,
 ) -> Result<(), Refusal> {
     let tx = organization.tx;
-    let found = roles::find(&tx.read(), organization.id, assignment.role_id)?
+    let scope = roles::scope(&tx.read(), organization.id, assignment.role_id)?
         .ok_or_else(|| Refusal::plain(ErrorCode::RoleNotFound))?;
-    let scope = roles::scope(&found, organization.id);
     tx.sql.exec_exactly(
         1,
         &INSERT_LINK,
@@ -290,7 +289,7 @@ pub fn unassign_role(
 ) -> Result<Recorded<Empty>, Refusal> {
     let organization = OrganizationWrite::open(tx, organization, if_match)?;
     let before = load(&tx.read(), organization.id, id)?;
-    if roles::find(&tx.read(), organization.id, role)?.is_none() {
+    if roles::scope(&tx.read(), organization.id, role)?.is_none() {
         return Err(Refusal::plain(ErrorCode::RoleNotFound));
     }
     if before.assignment(role).is_none() {

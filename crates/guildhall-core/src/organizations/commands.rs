@@ -22,8 +22,8 @@ statements! {
           name_key, description, image_id, image_name, member_count, role_count, public_metadata, private_metadata,
           slug, external_id)
         VALUES (?1, ?2, ?3, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?9, 0, 0, ?10, ?11, ?12, ?13)";
-    UPDATE = "UPDATE organizations SET updated_at = ?3, name = ?4, name_key = ?5, description = ?6, image_id = ?7,
-          image_name = ?8, public_metadata = ?9, private_metadata = ?10, slug = ?11, external_id = ?12,
+    UPDATE = "UPDATE organizations SET updated_at = ?3, name = ?4, name_key = COALESCE(?5, name_key), description = ?6,
+          image_id = ?7, image_name = ?8, public_metadata = ?9, private_metadata = ?10, slug = ?11, external_id = ?12,
           suspended_at = ?13
         WHERE deployment_id = ?1 AND id = ?2";
     DELETE_ROLE_LINKS = "DELETE FROM organization_member_roles WHERE deployment_id = ?1 AND organization_id = ?2";
@@ -251,12 +251,11 @@ pub fn update(
         return Ok(organization.unchanged(before.wire(&tx.read())));
     }
     after.updated_at = tx.now;
-    let key_before = name_key(&tx.read(), id)?;
-    let key_after = if after.name == before.name {
-        key_before.clone()
-    } else {
-        normalise::fold(&after.name)
-    };
+    let renamed = after.name != before.name;
+    let key = renamed.then(|| normalise::fold(&after.name));
+    if let Some(key) = &key {
+        endings::replace(tx, id, &name_key(&tx.read(), id)?, key)?;
+    }
     tx.sql
         .exec_exactly(
             1,
@@ -266,7 +265,7 @@ pub fn update(
                 &id,
                 &after.updated_at,
                 &after.name,
-                &key_after,
+                &key,
                 &after.description,
                 &after.image.as_ref().map(|image| image.id),
                 &after.image.as_ref().map(|image| image.name.as_str()),
@@ -278,7 +277,6 @@ pub fn update(
             ],
         )
         .map_err(taken)?;
-    endings::replace(tx, id, &key_before, &key_after)?;
     let action = match (before.suspended_at, after.suspended_at) {
         (None, Some(_)) => Action::OrganizationSuspended,
         (Some(_), None) => Action::OrganizationReactivated,

@@ -46,11 +46,7 @@ pub fn create(tx: &WriteTx<'_>, command: &CreateUser) -> Result<Recorded<User>, 
         first_name: command.first_name.clone(),
         last_name: command.last_name.clone(),
         username: command.username.clone(),
-        username_key: normalise::fold(&command.username),
         primary_email: email.map(|email| email.email.clone()).unwrap_or_default(),
-        primary_email_key: email
-            .map(|email| email.email_key.clone())
-            .unwrap_or_default(),
         primary_phone: phone
             .map(|phone| phone.phone_key.clone())
             .unwrap_or_default(),
@@ -123,6 +119,8 @@ pub fn delete(
 /// Inserts or updates the row of a user, with everything that is derived from its fields.
 fn write(tx: &WriteTx<'_>, statement: &'static Stmt, user: &UserState) -> Result<(), Refusal> {
     let row = &user.row;
+    let email = user.identifiers.primary_email();
+    let email_key = email.map_or("", |email| &email.email_key);
     let params: [&dyn Param; 21] = [
         &tx.deployment.id(),
         &row.id,
@@ -133,10 +131,10 @@ fn write(tx: &WriteTx<'_>, statement: &'static Stmt, user: &UserState) -> Result
         &row.last_name,
         &normalise::fold(&row.last_name),
         &row.username,
-        &row.username_key,
+        &normalise::fold(&row.username),
         &user.search_key(),
         &row.primary_email,
-        &row.primary_email_key,
+        &email_key,
         &row.primary_phone,
         &row.image.as_ref().map(|image| image.id),
         &row.image.as_ref().map(|image| image.name.as_str()),

@@ -228,7 +228,6 @@ impl UpdateUser {
         }
         if let Some(username) = username {
             after.row.username.clone_from(username);
-            after.row.username_key = normalise::fold(username);
         }
         self.external_id.apply(&mut after.row.external_id);
         if let Some(metadata) = &self.fields.public_metadata {

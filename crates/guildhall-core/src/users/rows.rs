@@ -16,14 +16,14 @@ use crate::scope::ReadTx;
 /// and a page of it would be read for nothing.
 macro_rules! columns {
     () => {
-        "u.id, u.created_at, u.updated_at, u.revision, u.first_name, u.last_name, u.username, u.username_key,
-          u.primary_email, u.primary_email_key, u.primary_phone, u.image_id, u.image_name, u.external_id"
+        "u.id, u.created_at, u.updated_at, u.revision, u.first_name, u.last_name, u.username, u.primary_email,
+          u.primary_phone, u.image_id, u.image_name, u.external_id"
     };
 }
 pub(super) use columns;
 
 /// How many [`columns`] there are.
-const COLUMNS: usize = 14;
+const COLUMNS: usize = 12;
 
 statements! {
     LOAD = concat!("SELECT ", columns!(), ",
@@ -43,9 +43,7 @@ pub(super) struct UserRow {
     pub(super) first_name: String,
     pub(super) last_name: String,
     pub(super) username: String,
-    pub(super) username_key: String,
     pub(super) primary_email: String,
-    pub(super) primary_email_key: String,
     pub(super) primary_phone: String,
     pub(super) image: Option<ImageRef>,
     pub(super) external_id: Option<String>,
@@ -83,8 +81,8 @@ pub(crate) struct UserRecord<'a> {
 impl UserRow {
     /// Reads the [`columns`], from the column at `first` on.
     pub(super) fn read(row: &Row<'_>, first: usize) -> Result<Self, Refusal> {
-        let image_id: Option<ImageId> = row.get(first + 11)?;
-        let image_name: Option<String> = row.get(first + 12)?;
+        let image_id: Option<ImageId> = row.get(first + 9)?;
+        let image_name: Option<String> = row.get(first + 10)?;
         Ok(Self {
             id: row.get(first)?,
             created_at: row.get(first + 1)?,
@@ -93,14 +91,12 @@ impl UserRow {
             first_name: row.get(first + 4)?,
             last_name: row.get(first + 5)?,
             username: row.get(first + 6)?,
-            username_key: row.get(first + 7)?,
-            primary_email: row.get(first + 8)?,
-            primary_email_key: row.get(first + 9)?,
-            primary_phone: row.get(first + 10)?,
+            primary_email: row.get(first + 7)?,
+            primary_phone: row.get(first + 8)?,
             image: image_id
                 .zip(image_name)
                 .map(|(id, name)| ImageRef { id, name }),
-            external_id: row.get(first + 13)?,
+            external_id: row.get(first + 11)?,
         })
     }
 
@@ -251,9 +247,7 @@ pub(super) mod tests {
                 first_name: first_name.to_owned(),
                 last_name: last_name.to_owned(),
                 username: username.to_owned(),
-                username_key: normalise::fold(username),
                 primary_email: String::new(),
-                primary_email_key: String::new(),
                 primary_phone: String::new(),
                 image: None,
                 external_id: None,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use guildhall_core::ambient::{SystemClock, SystemRng};
-use guildhall_core::{DATABASE_FILE, DbError, Guildhall, MIGRATIONS, Settings, Slot};
+use guildhall_core::{DATABASE_FILE, DbError, Guildhall, MIGRATIONS, Settings, Slot, Source};
 use guildhall_types::ids::{OrganizationId, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -207,7 +207,7 @@ impl DataSet {
 /// Opens a database in this process, by the rules of core.
 pub(crate) fn open(directory: &Path) -> Outcome<Guildhall> {
     let settings = Settings {
-        path: directory.join(DATABASE_FILE),
+        source: Source::Sqlite(directory.join(DATABASE_FILE)),
         slot: Slot::CommandLine,
         public_url: "http://127.0.0.1:8480".to_owned(),
         access_cache_bytes: guildhall_core::ACCESS_CACHE_BYTES,

@@ -390,7 +390,7 @@ async fn client(server: &Server, key: &str) -> Outcome<Client> {
 /// Makes a key while no server runs.
 async fn create_key(directory: &Path) -> Outcome<String> {
     let guildhall = data_set::open(directory)?;
-    let deployment = deployments::operator(&guildhall, DEFAULT_DEPLOYMENT)?;
+    let deployment = deployments::operator(&guildhall, DEFAULT_DEPLOYMENT).await?;
     let command = CreateKey::check("benchmark", KeyScope::Full, None)?;
     let (_, secret) = keys::create(&guildhall, deployment, command).await?;
     let secret = secret.expose().to_owned();

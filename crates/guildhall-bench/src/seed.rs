@@ -76,7 +76,7 @@ async fn seed_plan(directory: &Path, plan: &Plan) -> Outcome<DataSet> {
 }
 
 async fn fill(guildhall: &Guildhall, plan: &Plan) -> Outcome<Description> {
-    let deployment = deployments::operator(guildhall, DEFAULT_DEPLOYMENT)?;
+    let deployment = deployments::operator(guildhall, DEFAULT_DEPLOYMENT).await?;
     let writer = Writer {
         guildhall: guildhall.clone(),
         deployment,
@@ -85,7 +85,7 @@ async fn fill(guildhall: &Guildhall, plan: &Plan) -> Outcome<Description> {
     let pool = (plan.organizations / 2).max(100);
     let mut users = make_users(&writer, pool + STRANGERS).await?;
     let strangers = users.split_off(usize::try_from(pool).unwrap_or(usize::MAX));
-    let admin = admin_role(guildhall, deployment)?;
+    let admin = admin_role(guildhall, deployment).await?;
     let landscape = Landscape {
         plan: plan.clone(),
         users,
@@ -119,7 +119,7 @@ async fn fill(guildhall: &Guildhall, plan: &Plan) -> Outcome<Description> {
 
 /// Makes the largest organization, of the users who were made first.
 async fn make_largest(guildhall: &Guildhall, plan: &Plan) -> Outcome<Sampled> {
-    let deployment = deployments::operator(guildhall, DEFAULT_DEPLOYMENT)?;
+    let deployment = deployments::operator(guildhall, DEFAULT_DEPLOYMENT).await?;
     let writer = Writer {
         guildhall: guildhall.clone(),
         deployment,
@@ -127,7 +127,7 @@ async fn make_largest(guildhall: &Guildhall, plan: &Plan) -> Outcome<Sampled> {
     let landscape = Landscape {
         plan: plan.clone(),
         users: first_users(guildhall, deployment, LARGEST_MEMBERS).await?,
-        admin: admin_role(guildhall, deployment)?,
+        admin: admin_role(guildhall, deployment).await?,
     };
     let _progress = Progress::start("the largest organization", 1);
     landscape.settle(&writer, plan.organizations).await
@@ -197,8 +197,10 @@ async fn make_organizations(writer: &Writer, landscape: Landscape) -> Outcome<Ve
     Ok(made)
 }
 
-fn admin_role(guildhall: &Guildhall, deployment: Deployment) -> Outcome<RoleId> {
-    let roles = guildhall.point(deployment, roles::list_of_deployment)?;
+async fn admin_role(guildhall: &Guildhall, deployment: Deployment) -> Outcome<RoleId> {
+    let roles = guildhall
+        .point(deployment, roles::list_of_deployment)
+        .await?;
     let admin = roles
         .data
         .into_iter()

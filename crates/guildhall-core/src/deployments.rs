@@ -195,8 +195,8 @@ pub async fn set_seats(
 }
 
 /// Every deployment of the server, oldest first.
-pub fn list(guildhall: &Guildhall) -> Result<Vec<DeploymentSummary>, Refusal> {
-    guildhall.inner.db.point(|sql| {
+pub async fn list(guildhall: &Guildhall) -> Result<Vec<DeploymentSummary>, Refusal> {
+    let read = guildhall.inner.db.point(|sql| {
         sql.rows(&LIST, &[], |row| {
             Ok(DeploymentSummary {
                 id: row.get(0)?,
@@ -206,27 +206,26 @@ pub fn list(guildhall: &Guildhall) -> Result<Vec<DeploymentSummary>, Refusal> {
                 max_allowed_org_members: row.get(4)?,
             })
         })
-    })
+    });
+    read.await
 }
 
-/// The deployment of this name, for the operator at the command line: who can read the data directory can do
+/// The deployment of this name, for the operator at the command line: who can open the database can do
 /// everything anyway.
-pub fn operator(guildhall: &Guildhall, name: &str) -> Result<Deployment, Refusal> {
-    let id = guildhall
-        .inner
-        .db
-        .point(|sql| {
-            sql.one(&FIND, &[&name], |row| {
-                Ok::<_, Refusal>(row.get::<DeploymentId>(0)?)
-            })
-        })?
-        .ok_or_else(|| {
-            Refusal::field(
-                ErrorCode::InvalidRequest,
-                "deployment",
-                format!("`{name}` does not exist; `guildhall deployment list` shows those that do"),
-            )
-        })?;
+pub async fn operator(guildhall: &Guildhall, name: &str) -> Result<Deployment, Refusal> {
+    let wanted = name.to_owned();
+    let found = guildhall.inner.db.point(move |sql| {
+        sql.one(&FIND, &[&wanted], |row| {
+            Ok::<_, Refusal>(row.get::<DeploymentId>(0)?)
+        })
+    });
+    let id = found.await?.ok_or_else(|| {
+        Refusal::field(
+            ErrorCode::InvalidRequest,
+            "deployment",
+            format!("`{name}` does not exist; `guildhall deployment list` shows those that do"),
+        )
+    })?;
     Ok(Deployment::new(id, Actor::CommandLine))
 }
 

@@ -112,7 +112,7 @@ pub struct ExportSummary {
 }
 
 /// Writes everything as of one moment. May take minutes: not for an async thread.
-pub fn export(guildhall: &Guildhall, writer: impl Write) -> Result<ExportSummary, Refusal> {
+pub fn export(guildhall: &Guildhall, writer: impl Write + Send) -> Result<ExportSummary, Refusal> {
     guildhall.inner.db.long_read(|sql| {
         let mut output = Output {
             writer,

@@ -1,13 +1,14 @@
 //! The opened server without its doors: what the HTTP layer, the command line and the tests call.
 
-use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use guildhall_db::{Database, DatabaseStats, DbError, Migration, Options, Verdict};
+use guildhall_db::{Database, DatabaseStats, DbError, Migration, Options, Source, Verdict};
 use guildhall_types::{Revision, Timestamp};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
+use crate::access::cache::Trust;
 use crate::access::news::{News, Told};
 use crate::access::snapshots::Snapshots;
 use crate::ambient::{Clock, Rng};
@@ -41,15 +42,19 @@ pub const DATABASE_FILE: &str = "guildhall.db";
 /// Bytes that snapshots of organizations may take up, if nothing else is said.
 pub const ACCESS_CACHE_BYTES: usize = 256 * 1024 * 1024;
 
+/// How long a snapshot counts before the ledger is asked whether another server has changed something: what a check
+/// without `at_least` may be behind the changes of other servers.
+const BELIEVED_FOR: Duration = Duration::from_millis(500);
+
 /// How often at most a write is made only to see whether one is taken.
 const TRY_EVERY_MICROS: i64 = 1_000_000;
 
 /// What a server is opened with.
 #[derive(Debug)]
 pub struct Settings {
-    /// The database file.
-    pub path: PathBuf,
-    /// Who gives out ids in this process.
+    /// Where the database is.
+    pub source: Source,
+    /// Who gives out ids in this process; with PostgreSQL always [`Slot::Shared`].
     pub slot: Slot,
     /// The address that clients reach the server at, without a slash at its end: image addresses begin with it.
     pub public_url: String,
@@ -130,12 +135,25 @@ impl<T> Written<T> {
 impl Guildhall {
     /// Opens the database, creates it if it is missing and brings its schema up to date.
     pub fn open(settings: Settings) -> Result<Self, DbError> {
-        let ids = IdGenerator::new(settings.slot, Arc::clone(&settings.clock));
-        let snapshots = Snapshots::new(settings.access_cache_bytes);
+        let slot = match &settings.source {
+            Source::Sqlite(_) => settings.slot,
+            Source::Postgres(_) => Slot::Shared,
+        };
+        let ids = IdGenerator::new(slot, Arc::clone(&settings.clock));
+        let trust = match &settings.source {
+            Source::Sqlite(_) => Trust::for_ever,
+            Source::Postgres(_) => || Trust::lasting(BELIEVED_FOR),
+        };
+        let snapshots = Snapshots::new(settings.access_cache_bytes, trust);
+        let hooks = match &settings.source {
+            Source::Sqlite(_) => vec![snapshots.hook(), ids.hook()],
+            // Other servers are heard of in another way.
+            Source::Postgres(_) => vec![ids.hook()],
+        };
         let db = Database::open(Options {
-            path: settings.path,
+            source: settings.source,
             migrations: MIGRATIONS,
-            hooks: vec![snapshots.hook(), ids.hook()],
+            hooks,
             fatal: settings.fatal,
         })?;
         Ok(Self {
@@ -232,15 +250,17 @@ impl Guildhall {
         Ok(format!("{prefix}{}", hex::encode(bytes)))
     }
 
-    /// Reads a little, at once, on the calling thread.
-    pub fn point<T>(
+    /// Reads a little; on the embedded database at once, on the calling thread.
+    pub async fn point<T: Send + 'static>(
         &self,
         deployment: Deployment,
-        query: impl FnOnce(&ReadTx<'_>) -> Result<T, Refusal>,
+        query: impl FnOnce(&ReadTx<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
+        let inner = Arc::clone(&self.inner);
         self.inner
             .db
-            .point(|sql| query(&self.inner.read(sql, deployment)))
+            .point(move |sql| query(&inner.read(sql, deployment)))
+            .await
     }
 
     /// Reads what may be much, on a thread that is kept for it.
@@ -270,16 +290,17 @@ impl Guildhall {
     }
 
     /// Lets the engine read each statement without running it; the first that it cannot read is named.
-    pub fn check_statements(
+    pub async fn check_statements(
         &self,
         statements: &[&'static guildhall_db::Stmt],
     ) -> Result<(), (&'static str, String)> {
-        statements.iter().try_for_each(|statement| {
-            self.inner
-                .db
-                .point(|sql| sql.check(statement).map_err(Refusal::from))
-                .map_err(|refusal| (statement.name(), format!("{refusal:?}")))
-        })
+        for statement in statements.iter().copied() {
+            let check = self.inner.db.point(|sql| sql.check(statement));
+            check
+                .await
+                .map_err(|error| (statement.name(), format!("{error:?}")))?;
+        }
+        Ok(())
     }
 
     /// Whether the database takes a write; for `GET /ready`. One is made, at most once in [`TRY_EVERY_MICROS`].

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::ambient::Rng;
 use crate::guildhall::Guildhall;
-use crate::ledger::{Change, Hash};
+use crate::ledger::Change;
 use crate::normalise;
 use crate::refusal::Refusal;
 use crate::scope::{Deployment, DeploymentWrite, ReadTx, Recorded, WriteTx};
@@ -31,6 +31,9 @@ statements! {
     REVOKE = "UPDATE api_keys SET revoked_at = ?3 WHERE deployment_id = ?1 AND id = ?2 AND revoked_at IS NULL";
     AUTHENTICATE = "SELECT deployment_id, id, scope, expires_at, revoked_at FROM api_keys WHERE secret_hash = ?1";
 }
+
+/// SHA-256 of a secret: what is stored of it.
+pub type SecretHash = [u8; 32];
 
 const PREFIX: &str = "ghk_";
 const SECRET_BYTES: usize = 32;
@@ -74,7 +77,7 @@ fn check_digits(digits: &str) -> String {
 }
 
 /// The hash that a well-formed secret is stored under; `None` when the text is not one of ours.
-pub fn hash(secret: &str) -> Option<Hash> {
+pub fn hash(secret: &str) -> Option<SecretHash> {
     let digits = secret.strip_prefix(PREFIX)?;
     let (digits, check) = digits.split_at_checked(2 * SECRET_BYTES)?;
     let well_formed = check.len() == CHECK_DIGITS && check == check_digits(digits);
@@ -95,10 +98,13 @@ pub struct Authenticated {
 }
 
 /// Looks a key up by the hash of its secret. Unknown, revoked and expired are one refusal.
-pub fn authenticate(guildhall: &Guildhall, hash: &Hash) -> Result<Authenticated, Refusal> {
+pub async fn authenticate(
+    guildhall: &Guildhall,
+    hash: SecretHash,
+) -> Result<Authenticated, Refusal> {
     let now = guildhall.now();
-    let found = guildhall.inner.db.point(|sql| {
-        sql.one(&AUTHENTICATE, &[hash], |row| {
+    let found = guildhall.inner.db.point(move |sql| {
+        sql.one(&AUTHENTICATE, &[&hash], |row| {
             let key: KeyId = row.get(1)?;
             let deployment =
                 Deployment::new(row.get::<DeploymentId>(0)?, Actor::ApiKey { id: key });
@@ -112,8 +118,9 @@ pub fn authenticate(guildhall: &Guildhall, hash: &Hash) -> Result<Authenticated,
                 expires_at,
             }))
         })
-    })?;
+    });
     found
+        .await?
         .flatten()
         .ok_or_else(|| Refusal::plain(ErrorCode::Unauthenticated))
 }
@@ -146,7 +153,7 @@ impl CreateKey {
 #[derive(Clone, Debug)]
 pub(crate) struct StoredKey {
     pub(crate) key: ApiKey,
-    secret_hash: Hash,
+    secret_hash: SecretHash,
 }
 
 /// A key as the ledger keeps it: with the hash of its secret, so that nobody can put another in its place unseen.
@@ -233,14 +240,14 @@ pub(crate) fn stored(tx: &ReadTx<'_>) -> Result<Vec<StoredKey>, Refusal> {
     tx.sql.rows(&LIST, &[&tx.deployment.id()], read)
 }
 
-fn stored_hash(secret: &Secret) -> Hash {
+fn stored_hash(secret: &Secret) -> SecretHash {
     Sha256::digest(secret.0.as_bytes()).into()
 }
 
 fn insert(
     tx: &WriteTx<'_>,
     command: &CreateKey,
-    secret_hash: Hash,
+    secret_hash: SecretHash,
     hint: &str,
 ) -> Result<Recorded<ApiKey>, Refusal> {
     let deployment = DeploymentWrite::open(tx)?;

@@ -243,15 +243,14 @@ pub fn list(
     list.page(tx, request, entry)
 }
 
-/// What happened to an organization after the revision `after`, up to `until`.
+/// What happened in a stream after the revision `after`, up to `until`.
 pub(crate) fn between(
     sql: &Tx<'_>,
     deployment: DeploymentId,
-    organization: OrganizationId,
+    stream: i64,
     after: i64,
     until: i64,
 ) -> Result<Vec<News>, Refusal> {
-    let stream = organization.raw();
     sql.rows(&BETWEEN, &[&deployment, &stream, &after, &until], |row| {
         Ok(News {
             deployment,

@@ -42,7 +42,7 @@ pub use crate::paging::{Effort, Order, PageLimits, PageRequest};
 pub use crate::refusal::{Failure, Refusal, Refused};
 pub use crate::rehearsal::{Foreseen, Rehearsal};
 pub use crate::scope::{Deployment, OrganizationRead, ReadTx, Recorded, WriteTx};
-pub use guildhall_db::{DatabaseStats, DbError, DirectoryLock, LockError};
+pub use guildhall_db::{DatabaseStats, DbError, DirectoryLock, LockError, PostgresOptions, Source};
 pub use guildhall_types::Revision;
 
 /// Every SQL statement of this crate, for the tests that prepare them on each engine.

@@ -109,7 +109,20 @@ impl From<DbError> for Refusal {
                 ErrorCode::Overloaded,
                 "the query took longer than it may; narrow it with filters or a longer search text",
             ),
+            DbError::Conflict => Self::new(
+                ErrorCode::Overloaded,
+                "others change the same at the same time; try again",
+            ),
             DbError::StorageFull => Self::plain(ErrorCode::StorageUnavailable),
+            DbError::Unavailable(cause) => {
+                tracing::warn!(%cause, "the database cannot be reached");
+                Self::plain(ErrorCode::StorageUnavailable)
+            }
+            DbError::OutcomeUnknown => Self::new(
+                ErrorCode::StorageUnavailable,
+                "the database was lost while it made the change: it may be made, or not; \
+                 the same request with the same `Idempotency-Key` tells, and makes it if it is not",
+            ),
             other => Self::internal(other),
         }
     }

@@ -156,7 +156,7 @@ impl Inner {
                 None => return Ok(Tried::Needs(id, before)),
             }
         };
-        let missed = ledger::between(sql, deployment.id(), id, base.revision(), before)?;
+        let missed = ledger::between(sql, deployment.id(), id.raw(), base.revision(), before)?;
         Ok(Tried::Done {
             answer,
             revision: (before > 0).then_some(Revision {

@@ -20,7 +20,7 @@ const MEMBERS_A_TRANSACTION: u32 = 50;
 /// last refusal is returned when all have had their turn.
 pub async fn sweep(guildhall: &Guildhall) -> Result<u64, Refusal> {
     let mut swept = Ok(0);
-    for deployment in deployments::list(guildhall)? {
+    for deployment in deployments::list(guildhall).await? {
         match sweep_deployment(guildhall, deployment.id).await {
             Ok(count) => swept = swept.map(|before| before + count),
             Err(refusal) => swept = Err(refusal),
@@ -33,7 +33,7 @@ async fn sweep_deployment(guildhall: &Guildhall, id: DeploymentId) -> Result<u64
     let deployment = Deployment::new(id, Actor::Server);
     let mut count = 0;
     // Asked first as a read: mostly nothing is due, and then no writer need hear of it.
-    while guildhall.point(deployment, |tx| members::due(tx, guildhall.now()))? {
+    while is_due(guildhall, deployment).await? {
         let request = ChangeRequest {
             request_id: guildhall.request_id(SERVER_REQUEST_PREFIX)?,
             idempotency: None,
@@ -50,4 +50,11 @@ async fn sweep_deployment(guildhall: &Guildhall, id: DeploymentId) -> Result<u64
         }
     }
     Ok(count)
+}
+
+async fn is_due(guildhall: &Guildhall, deployment: Deployment) -> Result<bool, Refusal> {
+    let now = guildhall.now();
+    guildhall
+        .point(deployment, move |tx| members::due(tx, now))
+        .await
 }

@@ -1,22 +1,13 @@
 //! The database as the rooms above see it.
 
-use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-
-use tokio::sync::oneshot;
 
 use crate::error::DbError;
-use crate::migrations::{Migration, migrate};
-use crate::sqlite::beside::reserve_index;
-use crate::sqlite::checkpoint::{Checkpointer, log_bytes, log_path};
-use crate::sqlite::lookout;
-use crate::sqlite::readers::Readers;
-use crate::sqlite::room::Room;
-use crate::sqlite::rounds::Rounds;
-use crate::sqlite::writer::{Fate, Job, Writer};
-use crate::sqlite::{Journal, open};
+use crate::job::Command;
+use crate::migrations::Migration;
+use crate::postgres::{self, PostgresOptions};
+use crate::sqlite;
 use crate::tx::Tx;
 
 /// What a command wants done with its changes.
@@ -28,8 +19,10 @@ pub enum Verdict<T> {
     TakeBack(T),
 }
 
-/// What runs at the two ends of every commit, in the writer.
+/// What runs at the two ends of every commit, in the writer; on PostgreSQL in a transaction of its own, before a command.
 pub trait BatchHook: Send {
+    /// Whether `before` has anything to do, asked where that costs a transaction.
+    fn due(&self) -> bool;
     /// Before the first command of the group, inside its transaction.
     fn before(&mut self, tx: &Tx<'_>) -> Result<(), DbError>;
     /// After the transaction, told whether it was committed.
@@ -38,10 +31,19 @@ pub trait BatchHook: Send {
     fn look(&mut self, tx: &Tx<'_>) -> Result<(), DbError>;
 }
 
+/// Where the data are.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// In a file, which this process alone writes to.
+    Sqlite(PathBuf),
+    /// In PostgreSQL.
+    Postgres(PostgresOptions),
+}
+
 /// How a database is opened.
 pub struct Options {
-    /// The file.
-    pub path: PathBuf,
+    /// Where it is.
+    pub source: Source,
     /// The schema that it must have.
     pub migrations: &'static [Migration],
     /// What runs around every commit, in this order.
@@ -53,7 +55,7 @@ pub struct Options {
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Options")
-            .field("path", &self.path)
+            .field("source", &self.source)
             .finish_non_exhaustive()
     }
 }
@@ -65,8 +67,10 @@ pub struct DatabaseStats {
     pub commits: u64,
     /// Commands since the start, of all commits.
     pub commands: u64,
-    /// Commands that wait for the writer.
+    /// Commands that wait for the writer, or for a connection.
     pub queued: u64,
+    /// Commands that were run again since the start, because somebody else was in their way.
+    pub conflicts: u64,
     /// Bytes of the write-ahead log.
     pub log_bytes: u64,
     /// Whether the log could not be moved back at the last try.
@@ -76,45 +80,43 @@ pub struct DatabaseStats {
 /// An open database.
 #[derive(Debug)]
 pub struct Database {
-    path: PathBuf,
-    writer: Writer,
-    readers: Arc<Readers>,
-    checkpointer: Checkpointer,
-    room: Arc<Room>,
-    _lookout: Rounds,
+    engine: Engine,
+}
+
+#[derive(Debug)]
+enum Engine {
+    Sqlite(Box<sqlite::engine::Engine>),
+    Postgres(Arc<postgres::engine::Engine>),
 }
 
 impl Database {
-    /// Opens the file, creates it if it is missing and brings its schema up to date.
+    /// Opens the database and brings its schema up to date. A file is created if it is missing.
+    ///
+    /// May block: PostgreSQL is connected to.
     pub fn open(options: Options) -> Result<Self, DbError> {
-        let mut connection = open(&options.path, Journal::Write)?;
-        migrate(&mut connection, options.migrations)?;
-        reserve_index(&connection, &options.path)?;
-        let room = Arc::new(Room::beside(&options.path));
-        let checkpointer = Checkpointer::start(&options.path, options.fatal)?;
-        let writer = Writer::start(
-            connection,
-            checkpointer.handover(),
-            Arc::clone(&room),
-            options.hooks,
-            options.fatal,
-        )?;
-        Ok(Self {
-            _lookout: lookout::start(writer.lookout(), Arc::clone(&room))?,
-            writer,
-            readers: Arc::new(Readers::new(options.path.clone())),
-            checkpointer,
-            room,
-            path: options.path,
-        })
+        let Options {
+            source,
+            migrations,
+            hooks,
+            fatal,
+        } = options;
+        let engine = match &source {
+            Source::Sqlite(path) => Engine::Sqlite(Box::new(sqlite::engine::Engine::open(
+                path, migrations, hooks, fatal,
+            )?)),
+            Source::Postgres(options) => Engine::Postgres(Arc::new(
+                postgres::engine::Engine::open(options, migrations, hooks)?,
+            )),
+        };
+        Ok(Self { engine })
     }
 
-    /// Runs a command in the one writer. When the answer arrives, its changes are on the disk, or taken back.
+    /// Runs a command. When the answer arrives, its changes are on the disk, or taken back.
     ///
     /// `epilogue` runs after the command, also after [`Verdict::TakeBack`], and in the same commit; it is not run
     /// after an error. Both are pure functions of the transaction and may be run more than once. `committed` runs once,
-    /// when the changes are on the disk and before anybody hears the answer; commands settle in the order in which they
-    /// ran.
+    /// when the changes are on the disk and before anybody hears the answer; commands that touched the same row settle in
+    /// the order in which they ran, on SQLite; on PostgreSQL two of them may settle at the same time.
     pub async fn write<T, E>(
         &self,
         command: impl Fn(&Tx<'_>) -> Result<Verdict<T>, E> + Send + 'static,
@@ -125,29 +127,30 @@ impl Database {
         T: Send + 'static,
         E: From<DbError> + Send + 'static,
     {
-        let (sender, receiver) = oneshot::channel();
-        self.writer.submit(Box::new(Command {
-            run: command,
-            epilogue,
-            committed,
-            result: None,
-            answer: sender,
-            error: PhantomData,
-        }))?;
-        receiver
-            .await
-            .unwrap_or_else(|_| Err(DbError::Closed.into()))
+        let (command, answer) = Command::new(command, epilogue, committed);
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.writer.submit(Box::new(command))?,
+            Engine::Postgres(engine) => engine.write(Box::new(command)).await,
+        }
+        answer.await.unwrap_or_else(|_| Err(DbError::Closed.into()))
     }
 
-    /// Runs a short read at once, on the calling thread, in one snapshot of the data.
-    pub fn point<T, E: From<DbError>>(
+    /// Runs a short read, in one snapshot of the data; on SQLite at once, on the calling thread.
+    pub async fn point<T, E>(
         &self,
-        query: impl FnOnce(&Tx<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
-        self.readers.point(query)
+        query: impl FnOnce(&Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.readers.point(query),
+            Engine::Postgres(engine) => engine.point(query).await,
+        }
     }
 
-    /// Runs a read that may be long on a thread of its own, in one snapshot of the data.
+    /// Runs a read that may be long where it delays nobody, in one snapshot of the data.
     pub async fn list<T, E>(
         &self,
         query: impl FnOnce(&Tx<'_>) -> Result<T, E> + Send + 'static,
@@ -156,103 +159,42 @@ impl Database {
         T: Send + 'static,
         E: From<DbError> + Send + 'static,
     {
-        self.readers.list(query).await
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.readers.list(query).await,
+            Engine::Postgres(engine) => engine.list(query).await,
+        }
     }
 
     /// Runs a read of any length on the calling thread, in one snapshot of the data: for the operator, who looks at
-    /// everything. Nothing stops it; meanwhile the log cannot be cut back, and grows with what is written.
-    pub fn long_read<T, E: From<DbError>>(
+    /// everything. Nothing stops it; meanwhile what is deleted or changed takes its room all the same.
+    pub fn long_read<T, E>(
         &self,
-        query: impl FnOnce(&Tx<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
-        self.readers.long(query)
+        query: impl FnOnce(&Tx<'_>) -> Result<T, E> + Send,
+    ) -> Result<T, E>
+    where
+        T: Send,
+        E: From<DbError> + Send,
+    {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.readers.long(query),
+            Engine::Postgres(engine) => engine.long(query),
+        }
     }
 
     /// Refuses while the disk is known to be full: until a look at it, twice a second, finds room.
     pub fn has_room(&self) -> Result<(), DbError> {
-        if self.room.is_full() {
-            Err(DbError::StorageFull)
-        } else {
-            Ok(())
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.has_room(),
+            // The disk is the server's: it says so when it is written to.
+            Engine::Postgres(_) => Ok(()),
         }
     }
 
     /// Numbers for the metrics, as of now.
     pub fn stats(&self) -> DatabaseStats {
-        DatabaseStats {
-            commits: self.writer.counts.commits.load(Ordering::Relaxed),
-            commands: self.writer.counts.commands.load(Ordering::Relaxed),
-            queued: self.writer.queued() as u64,
-            log_bytes: log_bytes(&log_path(&self.path)),
-            checkpoint_failing: self.checkpointer.failing(),
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.stats(),
+            Engine::Postgres(engine) => engine.stats(),
         }
-    }
-}
-
-struct Command<T, E, C, P, S> {
-    run: C,
-    epilogue: P,
-    committed: S,
-    result: Option<Result<T, E>>,
-    answer: oneshot::Sender<Result<T, E>>,
-    error: PhantomData<E>,
-}
-
-impl<T, E, C, P, S> Job for Command<T, E, C, P, S>
-where
-    T: Send,
-    E: From<DbError> + Send,
-    C: Fn(&Tx<'_>) -> Result<Verdict<T>, E> + Send,
-    P: Fn(&Tx<'_>, &T) -> Result<(), E> + Send,
-    S: FnOnce(&T) + Send,
-{
-    fn run(&mut self, tx: &Tx<'_>) -> Fate {
-        let (result, fate) = match (self.run)(tx) {
-            Ok(Verdict::Keep(answer)) => (Ok(answer), Fate::Keep),
-            Ok(Verdict::TakeBack(answer)) => (Ok(answer), Fate::TakeBack),
-            Err(refusal) => (Err(refusal), Fate::TakeBack),
-        };
-        self.result = Some(result);
-        fate
-    }
-
-    fn epilogue(&mut self, tx: &Tx<'_>) -> Fate {
-        // Taken out meanwhile: if the epilogue panics, no answer is left that would claim success.
-        let Some(result) = self.result.take() else {
-            return Fate::TakeBack;
-        };
-        let (result, fate) = match result {
-            Ok(answer) => match (self.epilogue)(tx, &answer) {
-                Ok(()) => (Ok(answer), Fate::Keep),
-                Err(refusal) => (Err(refusal), Fate::TakeBack),
-            },
-            Err(refusal) => (Err(refusal), Fate::Keep),
-        };
-        self.result = Some(result);
-        fate
-    }
-
-    fn answer(self: Box<Self>, commit: Result<(), DbError>) {
-        let Self {
-            run,
-            epilogue,
-            committed,
-            result,
-            answer,
-            ..
-        } = *self;
-        // What the command holds is given back before anybody hears of its end.
-        drop((run, epilogue));
-        let result = match (commit, result) {
-            (Err(error), _) => Err(error.into()),
-            (Ok(()), Some(Ok(answer))) => {
-                committed(&answer);
-                Ok(answer)
-            }
-            (Ok(()), Some(Err(refusal))) => Err(refusal),
-            (Ok(()), None) => Err(DbError::Panicked.into()),
-        };
-        // The caller may have gone; the change stands all the same.
-        drop(answer.send(result));
     }
 }

@@ -34,6 +34,27 @@ pub enum DbError {
     /// More work is queued than the writer can take; nothing was done.
     #[error("the database has more work than it can take")]
     Overloaded,
+    /// Somebody else was in the way, again and again; nothing was done, the same again may succeed.
+    #[error("others changed the same at the same time")]
+    Conflict,
+    /// The database cannot be reached, or does not take work just now; nothing was done.
+    #[error("the database cannot be reached")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The connection was lost while the change was being committed, and nobody could be asked since.
+    #[error("the connection was lost during the commit: the change may have been made, or not")]
+    OutcomeUnknown,
+    /// The address of the database cannot be read. It is not shown, because it may hold a password.
+    #[error("the address of the database cannot be read")]
+    Address(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The file of trusted authorities cannot be read.
+    #[error("`{path}` holds no certificates that can be read")]
+    Authorities {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A read ran past its deadline and was stopped.
     #[error("the query took longer than it may and was stopped")]
     QueryTimeout,

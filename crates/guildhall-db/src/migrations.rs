@@ -46,7 +46,7 @@ pub(crate) fn schema(connection: &Connection, steps: &[Migration]) -> Result<i64
         (),
         |row| row.get(0),
     )?;
-    let known = steps.last().map_or(0, |step| step.number);
+    let known = known(steps);
     if found > known {
         Err(DbError::SchemaTooNew { found, known })
     } else {
@@ -54,9 +54,14 @@ pub(crate) fn schema(connection: &Connection, steps: &[Migration]) -> Result<i64
     }
 }
 
+/// The number of the newest step that this program has.
+pub(crate) fn known(steps: &[Migration]) -> i64 {
+    steps.last().map_or(0, |step| step.number)
+}
+
 /// The statements of a step, without comments. The schema has no triggers, so that a semicolon at the end of a
 /// line always ends one.
-fn statements(text: &str) -> Vec<String> {
+pub(crate) fn statements(text: &str) -> Vec<String> {
     let code: String = text
         .lines()
         .map(|line| {

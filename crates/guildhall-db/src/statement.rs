@@ -1,17 +1,24 @@
 //! SQL texts, each written once.
 
+use std::sync::OnceLock;
+
 /// One SQL statement in the portable subset, with `?1` placeholders.
 ///
 /// It takes only `&'static str`: SQL glued together at run time does not compile.
 #[derive(Debug)]
 pub struct Stmt {
     text: &'static str,
+    /// Made at the first use.
+    postgres: OnceLock<String>,
 }
 
 impl Stmt {
     /// The statement with this text.
     pub const fn new(text: &'static str) -> Self {
-        Self { text }
+        Self {
+            text,
+            postgres: OnceLock::new(),
+        }
     }
 
     /// The text as SQLite reads it.
@@ -19,11 +26,27 @@ impl Stmt {
         self.text
     }
 
+    /// The text as PostgreSQL reads it, with `$1` placeholders.
+    pub fn postgres(&'static self) -> &'static str {
+        self.postgres.get_or_init(|| dollars(self.text))
+    }
+
     /// The first words, to name the statement in an error or a log.
     pub fn name(&self) -> &'static str {
         let line = self.text.trim_start().lines().next().unwrap_or_default();
         line.split_once(" (").map_or(line, |(head, _)| head)
     }
+}
+
+/// The text with `$` for each `?` that is not inside a literal.
+fn dollars(text: &str) -> String {
+    let mut quoted = false;
+    text.chars()
+        .map(|char| {
+            quoted ^= char == '\'';
+            if char == '?' && !quoted { '$' } else { char }
+        })
+        .collect()
 }
 
 /// Declares the statements of one noun and the list of them that the tests prepare on every engine.
@@ -45,4 +68,15 @@ macro_rules! statements {
         /// Every statement of this module, for the tests that prepare them on each engine.
         pub(crate) static STATEMENTS: &[&$crate::Stmt] = &[$(&$name),+];
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_found_outside_of_literals() {
+        let told = dollars("SELECT '?1', 'it''s ?2' || ?10 FROM a WHERE b = ?1");
+        assert_eq!(told, "SELECT '?1', 'it''s ?2' || $10 FROM a WHERE b = $1");
+    }
 }

@@ -1,6 +1,7 @@
 //! One transaction, of whichever engine.
 
 use crate::error::DbError;
+use crate::postgres::{self, PostgresRow, PostgresTx};
 use crate::sqlite::{self, SqliteRow, SqliteTx};
 use crate::statement::Stmt;
 use crate::value::{Column, Param, Value};
@@ -12,13 +13,21 @@ use crate::value::{Column, Param, Value};
 pub enum Tx<'c> {
     /// A transaction or savepoint on a SQLite connection.
     Sqlite(SqliteTx<'c>),
+    /// A transaction on a PostgreSQL connection.
+    Postgres(PostgresTx<'c>),
 }
 
 /// One row of a result, valid while it is visited.
 #[derive(Debug)]
 pub struct Row<'r> {
-    pub(crate) inner: SqliteRow<'r>,
-    pub(crate) statement: &'static Stmt,
+    inner: Inner<'r>,
+    statement: &'static Stmt,
+}
+
+#[derive(Debug)]
+enum Inner<'r> {
+    Sqlite(SqliteRow<'r>),
+    Postgres(PostgresRow<'r>),
 }
 
 impl Tx<'_> {
@@ -31,6 +40,7 @@ impl Tx<'_> {
     ) -> Result<Option<T>, E> {
         match self {
             Self::Sqlite(tx) => tx.one(statement, params, map),
+            Self::Postgres(tx) => tx.one(statement, params, map),
         }
     }
 
@@ -43,6 +53,7 @@ impl Tx<'_> {
     ) -> Result<(), E> {
         match self {
             Self::Sqlite(tx) => tx.each(statement, params, visit),
+            Self::Postgres(tx) => tx.each(statement, params, visit),
         }
     }
 
@@ -65,6 +76,7 @@ impl Tx<'_> {
     pub fn exec(&self, statement: &'static Stmt, params: &[&dyn Param]) -> Result<u64, DbError> {
         match self {
             Self::Sqlite(tx) => tx.exec(statement, params),
+            Self::Postgres(tx) => tx.exec(statement, params),
         }
     }
 
@@ -78,20 +90,32 @@ impl Tx<'_> {
     ) -> Result<(), DbError> {
         let actual = self.exec(statement, params)?;
         if actual == expected {
-            Ok(())
-        } else {
-            Err(DbError::RowsAffected {
-                statement: statement.name(),
-                expected,
-                actual,
-            })
+            return Ok(());
         }
+        if matches!(self, Self::Postgres(_)) {
+            // On SQLite nobody else can have been at it; here somebody was.
+            return Err(self.overtaken());
+        }
+        Err(DbError::RowsAffected {
+            statement: statement.name(),
+            expected,
+            actual,
+        })
+    }
+
+    /// The error of a command that finds that somebody else was faster: it is run again, and finds what there is then.
+    pub fn overtaken(&self) -> DbError {
+        if let Self::Postgres(tx) = self {
+            tx.note(&DbError::Conflict);
+        }
+        DbError::Conflict
     }
 
     /// Prepares a statement without running it: how the tests see that the engine reads it.
     pub fn check(&self, statement: &'static Stmt) -> Result<(), DbError> {
         match self {
             Self::Sqlite(tx) => tx.check(statement),
+            Self::Postgres(tx) => tx.check(statement),
         }
     }
 
@@ -100,6 +124,8 @@ impl Tx<'_> {
     pub fn others_version(&self) -> Result<i64, DbError> {
         match self {
             Self::Sqlite(tx) => tx.others_version(),
+            // Whoever shares a server tells of commits by the ledger.
+            Self::Postgres(_) => Ok(0),
         }
     }
 
@@ -107,6 +133,24 @@ impl Tx<'_> {
     pub fn integrity(&self) -> Result<Vec<String>, DbError> {
         match self {
             Self::Sqlite(tx) => tx.integrity(),
+            // The file is the server's, and so is looking after it.
+            Self::Postgres(_) => Ok(Vec::new()),
+        }
+    }
+}
+
+impl<'r> Row<'r> {
+    pub(crate) fn sqlite(row: SqliteRow<'r>, statement: &'static Stmt) -> Self {
+        Self {
+            inner: Inner::Sqlite(row),
+            statement,
+        }
+    }
+
+    pub(crate) fn postgres(row: PostgresRow<'r>, statement: &'static Stmt) -> Self {
+        Self {
+            inner: Inner::Postgres(row),
+            statement,
         }
     }
 }
@@ -133,7 +177,11 @@ impl Row<'_> {
         index: usize,
         read: impl FnOnce(Value<'a>) -> Result<T, &'static str>,
     ) -> Result<T, DbError> {
-        sqlite::value(self.inner, index)
+        let value = match self.inner {
+            Inner::Sqlite(row) => sqlite::value(row, index),
+            Inner::Postgres(row) => postgres::value(row, index),
+        };
+        value
             .and_then(read)
             .map_err(|reason| self.corrupt(index, reason))
     }

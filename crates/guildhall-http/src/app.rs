@@ -79,12 +79,12 @@ impl App {
     }
 
     /// Reads one object, at once.
-    pub(crate) fn single<T>(
+    pub(crate) async fn single<T: Send + 'static>(
         &self,
         caller: Caller,
-        query: impl FnOnce(&ReadTx<'_>) -> Result<(T, Revision), Refusal>,
+        query: impl FnOnce(&ReadTx<'_>) -> Result<(T, Revision), Refusal> + Send + 'static,
     ) -> Result<Single<T>, ProblemResponse> {
-        let (object, revision) = self.guildhall.point(caller.deployment, query)?;
+        let (object, revision) = self.guildhall.point(caller.deployment, query).await?;
         Ok(Single { object, revision })
     }
 
@@ -96,7 +96,7 @@ impl App {
         query: impl FnOnce(&ReadTx<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<Listed<T>, ProblemResponse> {
         Ok(Listed(match effort {
-            Effort::Short => self.guildhall.point(caller.deployment, query)?,
+            Effort::Short => self.guildhall.point(caller.deployment, query).await?,
             Effort::Long => self.guildhall.list(caller.deployment, query).await?,
         }))
     }

@@ -41,7 +41,7 @@ pub(crate) async fn get(
     State(app): State<App>,
     Ids((deployment, id, name)): Ids<(DeploymentId, ImageId, String)>,
 ) -> Result<Response, ProblemResponse> {
-    let image = images::fetch(&app.guildhall, deployment, id, &name)?;
+    let image = images::fetch(&app.guildhall, deployment, id, name).await?;
     let mut response = image.content.into_response();
     let headers = response.headers_mut();
     if let Ok(content_type) = HeaderValue::try_from(image.content_type) {

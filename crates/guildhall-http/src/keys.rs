@@ -18,7 +18,7 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
-use guildhall_core::keys::{self, Authenticated};
+use guildhall_core::keys::{self, Authenticated, SecretHash};
 use guildhall_core::{Guildhall, Refusal};
 use guildhall_types::ErrorCode;
 use guildhall_types::ids::KeyId;
@@ -44,7 +44,7 @@ type Limiter = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformati
 /// The keys that were seen lately, and how much each has asked for.
 #[derive(Debug)]
 pub struct Keys {
-    seen: RwLock<HashMap<[u8; 32], Seen>>,
+    seen: RwLock<HashMap<SecretHash, Seen>>,
     limiters: RwLock<HashMap<KeyId, Arc<Limiter>>>,
     requests_a_minute: Option<NonZeroU32>,
 }
@@ -65,57 +65,53 @@ impl Keys {
         }
     }
 
-    fn authenticate(
+    /// The key of a request, if it was looked up lately.
+    fn lately(&self, guildhall: &Guildhall, hash: &SecretHash) -> Option<Authenticated> {
+        let Seen { key, at } = self.last_seen(hash)?;
+        (at.elapsed() < BELIEVED_FOR && !is_over(&key, guildhall)).then_some(key)
+    }
+
+    fn last_seen(&self, hash: &SecretHash) -> Option<Seen> {
+        let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
+        seen.get(hash).copied()
+    }
+
+    /// Looks the key of a request up, and remembers what was found.
+    async fn look_up(
         &self,
         guildhall: &Guildhall,
-        headers: &HeaderMap,
+        hash: SecretHash,
     ) -> Result<Authenticated, Refusal> {
-        let unauthenticated = || {
-            let message = "send an API key of this server as `Authorization: Bearer ghk_…`; \
-                `guildhall key create` makes one";
-            Refusal::new(ErrorCode::Unauthenticated, message)
+        let found = keys::authenticate(guildhall, hash).await;
+        let refusal = match found {
+            Ok(key) => {
+                self.remember(hash, key);
+                return Ok(key);
+            }
+            Err(refusal) => refusal,
         };
-        let hash = bearer(headers)
-            .and_then(keys::hash)
-            .ok_or_else(unauthenticated)?;
-        let seen = self
-            .seen
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&hash)
-            .copied();
-        let expired =
-            |key: &Authenticated| key.expires_at.is_some_and(|end| guildhall.now() >= end);
-        if let Some(Seen { key, at }) = seen
-            && at.elapsed() < BELIEVED_FOR
-            && !expired(&key)
+        // Nobody can have revoked it in a database that nobody can reach.
+        if refusal.code() == Some(ErrorCode::StorageUnavailable)
+            && let Some(Seen { key, .. }) = self.last_seen(&hash)
+            && !is_over(&key, guildhall)
         {
             return Ok(key);
         }
-        let found = keys::authenticate(guildhall, &hash);
         let mut remembered = self.seen.write().unwrap_or_else(PoisonError::into_inner);
-        match found {
-            Ok(key) => {
-                if remembered.len() >= REMEMBERED_MAX {
-                    remembered.clear();
-                }
-                remembered.insert(
-                    hash,
-                    Seen {
-                        key,
-                        at: Instant::now(),
-                    },
-                );
-                Ok(key)
-            }
-            Err(refusal) => {
-                remembered.remove(&hash);
-                match refusal.code() {
-                    Some(ErrorCode::Unauthenticated) => Err(unauthenticated()),
-                    _ => Err(refusal),
-                }
-            }
+        remembered.remove(&hash);
+        match refusal.code() {
+            Some(ErrorCode::Unauthenticated) => Err(unauthenticated()),
+            _ => Err(refusal),
         }
+    }
+
+    fn remember(&self, hash: SecretHash, key: Authenticated) {
+        let mut remembered = self.seen.write().unwrap_or_else(PoisonError::into_inner);
+        if remembered.len() >= REMEMBERED_MAX {
+            remembered.clear();
+        }
+        let at = Instant::now();
+        remembered.insert(hash, Seen { key, at });
     }
 
     /// Counts one request of the key; tells how the answer shows it.
@@ -183,6 +179,16 @@ fn rate_headers(quota: NonZeroU32, remaining: u32, reset_seconds: u32) -> Header
 }
 
 /// The secret of the one `Authorization: Bearer` header; the scheme is not sensitive to case (RFC 9110, section 11.1).
+fn unauthenticated() -> Refusal {
+    let message = "send an API key of this server as `Authorization: Bearer ghk_…`; \
+        `guildhall key create` makes one";
+    Refusal::new(ErrorCode::Unauthenticated, message)
+}
+
+fn is_over(key: &Authenticated, guildhall: &Guildhall) -> bool {
+    key.expires_at.is_some_and(|end| guildhall.now() >= end)
+}
+
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut sent = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (sent.next(), sent.next()) else {
@@ -211,43 +217,59 @@ pub(crate) struct Locked {
 }
 
 impl Locked {
-    /// Puts who calls among the extensions; tells how the answer shows what the key may still ask for.
-    fn open(&self, request: &mut Request) -> Result<Option<HeaderMap>, ProblemResponse> {
-        let key = self
-            .app
-            .keys
-            .authenticate(&self.app.guildhall, request.headers())?;
-        let headers = self.app.keys.count(key.key)?;
+    /// Lets a request in with its key: puts who calls among the extensions, and answers by the route.
+    fn enter(&mut self, key: Authenticated, mut request: Request) -> Answer {
+        let headers = match self.app.keys.count(key.key) {
+            Ok(headers) => headers,
+            Err(problem) => return refuse(problem),
+        };
         request.extensions_mut().insert(Caller {
             deployment: key.deployment,
             scope: key.scope,
         });
-        Ok(headers)
+        let answer = self.route.call(request);
+        match headers {
+            None => Either::Left(answer),
+            Some(headers) => Either::Right(Box::pin(async {
+                let mut response = answer.await?;
+                response.headers_mut().extend(headers);
+                Ok(response)
+            })),
+        }
     }
+}
+
+/// Nearly every answer is the route's own, which costs no box.
+type Answer = Either<RouteFuture<Infallible>, BoxFuture<'static, Result<Response, Infallible>>>;
+
+fn refuse(problem: impl Into<ProblemResponse>) -> Answer {
+    let response = problem.into().into_response();
+    Either::Right(Box::pin(future::ready(Ok(response))))
 }
 
 impl Service<Request> for Locked {
     type Response = Response;
     type Error = Infallible;
-    /// Nearly every answer is the route's own, which costs no box.
-    type Future = Either<RouteFuture<Infallible>, BoxFuture<'static, Result<Response, Infallible>>>;
+    type Future = Answer;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: Request) -> Self::Future {
-        match self.open(&mut request) {
-            Ok(None) => Either::Left(self.route.call(request)),
-            Ok(Some(headers)) => {
-                let answer = self.route.call(request);
-                Either::Right(Box::pin(async {
-                    let mut response = answer.await?;
-                    response.headers_mut().extend(headers);
-                    Ok(response)
-                }))
-            }
-            Err(problem) => Either::Right(Box::pin(future::ready(Ok(problem.into_response())))),
+    fn call(&mut self, request: Request) -> Self::Future {
+        let Some(hash) = bearer(request.headers()).and_then(keys::hash) else {
+            return refuse(unauthenticated());
+        };
+        if let Some(key) = self.app.keys.lately(&self.app.guildhall, &hash) {
+            return self.enter(key, request);
         }
+        let mut locked = self.clone();
+        Either::Right(Box::pin(async move {
+            let app = &locked.app;
+            match app.keys.look_up(&app.guildhall, hash).await {
+                Ok(key) => locked.enter(key, request).await,
+                Err(refusal) => refuse(refusal).await,
+            }
+        }))
     }
 }

@@ -175,7 +175,9 @@ pub(crate) async fn get(
     Ids(id): Ids<OrganizationId>,
     headers: HeaderMap,
 ) -> Result<Response, ProblemResponse> {
-    let single = app.single(caller, |tx| organizations::details(tx, id))?;
+    let single = app
+        .single(caller, move |tx| organizations::details(tx, id))
+        .await?;
     Ok(single.unless_known(&headers))
 }
 

@@ -186,7 +186,7 @@ pub(crate) async fn details(
     Ids(id): Ids<UserId>,
     headers: HeaderMap,
 ) -> Result<Response, ProblemResponse> {
-    let single = app.single(caller, |tx| users::details(tx, id))?;
+    let single = app.single(caller, move |tx| users::details(tx, id)).await?;
     Ok(single.unless_known(&headers))
 }
 

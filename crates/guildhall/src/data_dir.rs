@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use guildhall_core::ambient::{SystemClock, SystemRng};
 use guildhall_core::backup::SERVER_LOCK_FILE;
-use guildhall_core::{DATABASE_FILE, DbError, DirectoryLock, Guildhall, LockError, Settings, Slot};
+use guildhall_core::{
+    DATABASE_FILE, DbError, DirectoryLock, Guildhall, LockError, Settings, Slot, Source,
+};
 
 use crate::config::{self, Place};
 use crate::failure::{EXIT_INTERNAL, Failure};
@@ -123,7 +125,7 @@ impl DataDir {
         access_cache_bytes: usize,
     ) -> Result<Guildhall, DbError> {
         Guildhall::open(Settings {
-            path: self.database(),
+            source: Source::Sqlite(self.database()),
             slot,
             public_url,
             access_cache_bytes,

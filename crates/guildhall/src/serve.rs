@@ -53,7 +53,7 @@ async fn serve(config: &Config, data_dir: &DataDir) -> Result<ExitCode, Failure>
     let local = server.local_address();
 
     let guildhall = data_dir.open_as_server(config.public_url(local), config.access_cache_bytes)?;
-    let deployments = deployments::list(&guildhall)?;
+    let deployments = deployments::list(&guildhall).await?;
     if deployments
         .iter()
         .all(|deployment| deployment.name != DEFAULT_DEPLOYMENT)
@@ -209,6 +209,11 @@ fn access_metrics(metrics: &Metrics, guildhall: Guildhall) {
         "guildhall_access_cache_loads",
         "Organizations that were read into memory",
         |stats| stats.loads,
+    );
+    cache.counter(
+        "guildhall_access_cache_renewals",
+        "Organizations in memory that were brought up to date from the ledger",
+        |stats| stats.renewals,
     );
     cache.counter(
         "guildhall_access_cache_evictions",

@@ -40,7 +40,7 @@ struct RoleHistory {
 
 impl Access {
     /// Why a check of the same is answered as it is. Read from the tables, whatever the freshness asks for.
-    pub fn explain(
+    pub async fn explain(
         &self,
         organization: OrganizationId,
         user: UserId,
@@ -49,11 +49,13 @@ impl Access {
     ) -> Result<Explanation, Refusal> {
         let floor = self.floor(organization, freshness.at_least)?;
         // Always from the tables, and in one transaction: how the member came by its roles is no part of a snapshot.
-        let (held, history) = self.inner.db.point(|sql| {
-            let held = self.read_for_user(sql, organization, user)?;
-            let key = (self.deployment.id(), organization);
+        let access = self.clone();
+        let read = move |sql: &Tx<'_>| {
+            let held = access.read_for_user(sql, organization, user)?;
+            let key = (access.deployment.id(), organization);
             Ok::<_, Refusal>((held, history(sql, key, user)?))
-        })?;
+        };
+        let (held, history) = self.inner.db.point(read).await?;
         self.reached(&held, organization, floor)?;
         let texts = demanded.texts();
         let Some(explained) = held

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use std::sync::Arc;
+
 use guildhall_access::{DeploymentSnapshot, Moment, OrganizationSnapshot, Path, is_pattern};
 use guildhall_db::{Tx, statements};
 use guildhall_types::access::{
@@ -94,17 +96,16 @@ impl Access {
                 "must be a revision of the deployment",
             ));
         }
-        let db = &self.inner.db;
-        let short = db.point(|sql| {
-            self.organizations_in(sql, user, &demanded, freshness, &request, SHORT_MEMBERSHIPS)
-        })?;
-        if let Some(page) = short {
+        let (db, asked) = (&self.inner.db, Arc::new((self.clone(), demanded, request)));
+        let page = move |sql: &Tx<'_>, memberships_max| {
+            let (access, demanded, request) = &*asked;
+            access.organizations_in(sql, user, demanded, freshness, request, memberships_max)
+        };
+        let short = page.clone();
+        if let Some(page) = db.point(move |sql| short(sql, SHORT_MEMBERSHIPS)).await? {
             return Ok(page);
         }
-        let access = self.clone();
-        let long = db.list(move |sql| {
-            access.organizations_in(sql, user, &demanded, freshness, &request, i64::MAX)
-        });
+        let long = db.list(move |sql| page(sql, i64::MAX));
         long.await?
             .ok_or_else(|| Refusal::internal("a list without a bound was too long"))
     }

@@ -164,10 +164,7 @@ impl Access {
             let held = self.held_for_user(organization, user, floor).await?;
             return Ok(held.checked(user, demand));
         }
-        let held = self
-            .inner
-            .db
-            .point(|sql| self.read_for_user(sql, organization, user))?;
+        let held = self.user_from_tables(organization, user).await?;
         self.reached(&held, organization, floor)?;
         Ok(held.checked(user, demand))
     }
@@ -261,7 +258,7 @@ impl Access {
         match soon.await? {
             Soon::Here(found) => self.held_after(organization, found, floor).await,
             Soon::Later(ticket) => {
-                let held = db.point(|sql| self.read_for_user(sql, organization, user))?;
+                let held = self.user_from_tables(organization, user).await?;
                 // After the answer is known: the threads of the load would be in its way.
                 if let Some(ticket) = ticket {
                     load_beside(db, ticket);
@@ -332,6 +329,17 @@ impl Access {
     }
 
     /// The moment straight from the database, as far as `user` goes.
+    async fn user_from_tables(
+        &self,
+        organization: OrganizationId,
+        user: UserId,
+    ) -> Result<Held, Refusal> {
+        let access = self.clone();
+        let read = move |sql: &Tx<'_>| access.read_for_user(sql, organization, user);
+        self.inner.db.point(read).await
+    }
+
+    /// The same, in a transaction that reads more.
     fn read_for_user(
         &self,
         sql: &Tx<'_>,

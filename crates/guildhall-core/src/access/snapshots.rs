@@ -8,13 +8,18 @@ use guildhall_access::{
     DeploymentChange, DeploymentSnapshot, OrganizationChange, OrganizationSnapshot,
 };
 use guildhall_db::{BatchHook, Database, DbError, Tx};
+use guildhall_types::ErrorCode;
 use guildhall_types::ids::{DeploymentId, OrganizationId};
 
-use super::cache::{Cache, CacheStats, Key, Landed, Offer, Step, Ticket, Value};
+use super::cache::{Cache, CacheStats, Key, Landed, Offer, Step, Ticket, Trust, Value};
 use super::load::{self, Read};
 use super::news::{Effect, News};
+use crate::ledger;
 use crate::paging::Effort;
 use crate::refusal::Refusal;
+
+/// Entries of the ledger that are folded into a known value; after more it is read from the tables.
+const FOLDED_MAX: i64 = 256;
 
 /// An organization is found with its deployment only.
 pub(crate) type OrganizationKey = (DeploymentId, OrganizationId);
@@ -60,17 +65,37 @@ fn rounded_up(bytes: usize) -> usize {
 pub(crate) trait Loadable<K>: Value {
     /// Reads it, in one transaction.
     fn read(sql: &Tx<'_>, key: K, effort: Effort) -> Result<Read<Self>, Refusal>;
+    /// The deployment and the stream of `key` in the ledger.
+    fn stream(key: K) -> (DeploymentId, i64);
+    /// What an entry of that stream does to the value.
+    fn effect(news: &News) -> Result<Effect<Self::Change>, Refusal>;
 }
 
 impl Loadable<OrganizationKey> for OrganizationSnapshot {
     fn read(sql: &Tx<'_>, key: OrganizationKey, effort: Effort) -> Result<Read<Self>, Refusal> {
         load::organization(sql, key, effort)
     }
+
+    fn stream((deployment, id): OrganizationKey) -> (DeploymentId, i64) {
+        (deployment, id.raw())
+    }
+
+    fn effect(news: &News) -> Result<Effect<OrganizationChange>, Refusal> {
+        news.of_organization()
+    }
 }
 
 impl Loadable<DeploymentId> for DeploymentSnapshot {
     fn read(sql: &Tx<'_>, key: DeploymentId, effort: Effort) -> Result<Read<Self>, Refusal> {
         load::deployment(sql, key, effort)
+    }
+
+    fn stream(id: DeploymentId) -> (DeploymentId, i64) {
+        (id, id.raw())
+    }
+
+    fn effect(news: &News) -> Result<Effect<DeploymentChange>, Refusal> {
+        news.of_deployment()
     }
 }
 
@@ -84,10 +109,10 @@ pub(crate) struct Snapshots {
 
 impl Snapshots {
     /// Snapshots of organizations take up to about `bytes_max`.
-    pub(crate) fn new(bytes_max: usize) -> Arc<Self> {
+    pub(crate) fn new(bytes_max: usize, trust: fn() -> Trust) -> Arc<Self> {
         Arc::new(Self {
-            organizations: Cache::new(bytes_max),
-            deployments: Cache::new(usize::MAX),
+            organizations: Cache::new(bytes_max, trust()),
+            deployments: Cache::new(usize::MAX, trust()),
         })
     }
 
@@ -165,6 +190,10 @@ struct Others {
 }
 
 impl BatchHook for Others {
+    fn due(&self) -> bool {
+        true
+    }
+
     fn before(&mut self, tx: &Tx<'_>) -> Result<(), DbError> {
         self.look(tx)
     }
@@ -192,9 +221,9 @@ pub(crate) async fn fetch<K: Key, V: Loadable<K>>(
         match cache.join(key, at_least) {
             Step::Ready(value) => return Ok(Some(value)),
             Step::Load(ticket) => {
-                return match load_short(db, ticket)? {
+                return match load_short(db, ticket, at_least).await? {
                     Loaded::Done(value) => Ok(value),
-                    Loaded::Long(ticket) => load_long(db, ticket).await,
+                    Loaded::Long(ticket) => load_long(db, ticket, at_least).await,
                 };
             }
             Step::Wait(landing) => {
@@ -226,7 +255,7 @@ pub(crate) async fn fetch_soon<K: Key, V: Loadable<K>>(
         match cache.join(key, at_least) {
             Step::Ready(value) => return Ok(Soon::Here(Some(value))),
             Step::Load(ticket) => {
-                return Ok(match load_short(db, ticket)? {
+                return Ok(match load_short(db, ticket, at_least).await? {
                     Loaded::Done(value) => Soon::Here(value),
                     Loaded::Long(ticket) => Soon::Later(Some(ticket)),
                 });
@@ -247,7 +276,7 @@ pub(crate) async fn fetch_soon<K: Key, V: Loadable<K>>(
 pub(crate) fn load_beside<K: Key, V: Loadable<K>>(db: &Arc<Database>, ticket: Ticket<K, V>) {
     let db = Arc::clone(db);
     // Whoever waits for it hears of a failure; the next question tries again.
-    tokio::spawn(async move { drop(load_long(&db, ticket).await) });
+    tokio::spawn(async move { drop(load_long(&db, ticket, 0).await) });
 }
 
 /// What a load that somebody else made is worth: an answer, or another look into the cache.
@@ -265,25 +294,28 @@ fn landed<V: Value>(
     }
 }
 
-/// What came of a load on the calling thread.
+/// What came of a short load.
 enum Loaded<K: Key, V: Value> {
     Done(Option<Arc<V>>),
     /// It is too much for that.
     Long(Ticket<K, V>),
 }
 
-/// Loads a small value at once, on the calling thread.
-fn load_short<K: Key, V: Loadable<K>>(
+/// Loads a small value at once.
+async fn load_short<K: Key, V: Loadable<K>>(
     db: &Database,
     mut ticket: Ticket<K, V>,
+    at_least: i64,
 ) -> Result<Loaded<K, V>, Refusal> {
     loop {
-        match db.point(|sql| V::read(sql, ticket.key(), Effort::Short)) {
-            Ok(Read::Long) => {
+        let (key, known) = (ticket.key(), ticket.known());
+        let load = db.point(move |sql| renew(sql, key, known, Effort::Short));
+        match load.await {
+            Ok(Newest::Read(Read::Long)) => {
                 ticket.delay();
                 return Ok(Loaded::Long(ticket));
             }
-            read => match offer(ticket, read)? {
+            read => match offer(ticket, read, at_least)? {
                 Offer::Done(value) => return Ok(Loaded::Done(value)),
                 Offer::Again(again) => ticket = again,
             },
@@ -295,11 +327,12 @@ fn load_short<K: Key, V: Loadable<K>>(
 async fn load_long<K: Key, V: Loadable<K>>(
     db: &Database,
     mut ticket: Ticket<K, V>,
+    at_least: i64,
 ) -> Result<Option<Arc<V>>, Refusal> {
     loop {
         let load = db.list(move |sql| {
-            let read = V::read(sql, ticket.key(), Effort::Long);
-            offer(ticket, read)
+            let read = renew(sql, ticket.key(), ticket.known(), Effort::Long);
+            offer(ticket, read, at_least)
         });
         match load.await? {
             Offer::Done(value) => return Ok(value),
@@ -308,17 +341,75 @@ async fn load_long<K: Key, V: Loadable<K>>(
     }
 }
 
+/// What a value has become.
+enum Newest<V> {
+    /// By the ledger; `None` is gone.
+    Known(Option<Arc<V>>),
+    /// By the tables.
+    Read(Read<V>),
+}
+
+/// The newest value: what is known of it, with what the ledger tells since; or read from the tables.
+fn renew<K: Key, V: Loadable<K>>(
+    sql: &Tx<'_>,
+    key: K,
+    known: Option<Arc<V>>,
+    effort: Effort,
+) -> Result<Newest<V>, Refusal> {
+    let newest = match known {
+        Some(known) => since(sql, key, known)?,
+        None => None,
+    };
+    match newest {
+        Some(newest) => Ok(newest),
+        None => Ok(Newest::Read(V::read(sql, key, effort)?)),
+    }
+}
+
+/// Folds what the ledger tells since `known`; `None` when that is too much, or cannot be folded.
+fn since<K: Key, V: Loadable<K>>(
+    sql: &Tx<'_>,
+    key: K,
+    mut known: Arc<V>,
+) -> Result<Option<Newest<V>>, Refusal> {
+    let (deployment, stream) = V::stream(key);
+    let (after, until) = (known.revision(), known.revision() + FOLDED_MAX);
+    let entries = ledger::between(sql, deployment, stream, after, until)?;
+    if entries.last().is_some_and(|last| last.revision >= until) {
+        return Ok(None);
+    }
+    for news in entries {
+        if news.ends() {
+            return Ok(Some(Newest::Known(None)));
+        }
+        let change = folded(&news, V::effect(&news));
+        let next = change.and_then(|change| known.apply(news.revision, &change));
+        let Some(next) = next else { return Ok(None) };
+        known = Arc::new(next);
+    }
+    Ok(Some(Newest::Known(Some(known))))
+}
+
 fn offer<K: Key, V: Value>(
     ticket: Ticket<K, V>,
-    read: Result<Read<V>, Refusal>,
+    newest: Result<Newest<V>, Refusal>,
+    at_least: i64,
 ) -> Result<Offer<K, V>, Refusal> {
-    match read {
-        Ok(read) => Ok(ticket.offer(read.into_value())),
-        Err(refusal) => {
-            ticket.fail(refusal.code());
-            Err(refusal)
-        }
+    let refusal = match newest {
+        Ok(Newest::Known(known)) => return Ok(ticket.renew(known)),
+        Ok(Newest::Read(read)) => return Ok(ticket.offer(read.into_value())),
+        Err(refusal) => refusal,
+    };
+    // While nobody can reach the database, what was known last goes on to count, unless more was demanded.
+    let known = ticket
+        .known()
+        .filter(|known| known.revision() >= at_least)
+        .filter(|_| refusal.code() == Some(ErrorCode::StorageUnavailable));
+    if known.is_some() {
+        return Ok(ticket.renew(known));
     }
+    ticket.fail(refusal.code());
+    Err(refusal)
 }
 
 #[cfg(test)]
@@ -361,7 +452,7 @@ mod tests {
 
     #[test]
     fn the_books_tell_what_the_memory_is() {
-        let cache = Cache::new(usize::MAX);
+        let cache = Cache::new(usize::MAX, Trust::for_ever());
         let deployment = DeploymentId::new(1).unwrap();
         let before = resident_bytes();
         for number in 1..=20_000 {

@@ -144,22 +144,21 @@ pub(crate) fn url(tx: &ReadTx<'_>, image: Option<&ImageRef>) -> String {
 }
 
 /// The image with this address. It is public: whoever has the address, which nobody can guess, may see it.
-pub fn fetch(
+pub async fn fetch(
     guildhall: &Guildhall,
     deployment: DeploymentId,
     id: ImageId,
-    name: &str,
+    name: String,
 ) -> Result<ServedImage, Refusal> {
-    guildhall
-        .inner
-        .db
-        .point(|sql| {
-            sql.one(&FIND, &[&deployment, &id, &name], |row| {
-                Ok::<_, Refusal>(ServedImage {
-                    content_type: row.get(0)?,
-                    content: row.get(1)?,
-                })
+    let found = guildhall.inner.db.point(move |sql| {
+        sql.one(&FIND, &[&deployment, &id, &name], |row| {
+            Ok::<_, Refusal>(ServedImage {
+                content_type: row.get(0)?,
+                content: row.get(1)?,
             })
-        })?
+        })
+    });
+    found
+        .await?
         .ok_or_else(|| Refusal::plain(ErrorCode::ImageNotFound))
 }

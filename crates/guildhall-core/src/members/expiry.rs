@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use guildhall_db::{Stmt, statements};
 use guildhall_types::ids::{MemberId, OrganizationId, UserId};
 use guildhall_types::ledger::Action;
-use guildhall_types::{Empty, IfMatch, Timestamp};
+use guildhall_types::{Empty, ErrorCode, IfMatch, Timestamp};
 
 use super::commands::{settle, take_out};
 use super::rows::load;
@@ -67,11 +67,23 @@ pub(crate) fn sweep(tx: &WriteTx<'_>, limit: u32) -> Result<Recorded<u64>, Refus
     let members: BTreeSet<(OrganizationId, MemberId)> = members.into_iter().collect();
     let mut swept = tx.untouched(0);
     for (organization, member) in members {
-        let organization = OrganizationWrite::open(tx, organization, &IfMatch::Any)?;
         let count = swept.answer + 1;
-        swept = expire(organization, member)?.with(count);
+        let expired = OrganizationWrite::open(tx, organization, &IfMatch::Any)
+            .and_then(|organization| expire(organization, member));
+        swept = match expired {
+            // Since it was seen to be over, another server has removed it.
+            Err(refusal) if is_gone(&refusal) => return Err(tx.sql.overtaken().into()),
+            expired => expired?.with(count),
+        };
     }
     Ok(swept)
+}
+
+fn is_gone(refusal: &Refusal) -> bool {
+    matches!(
+        refusal.code(),
+        Some(ErrorCode::OrganizationNotFound | ErrorCode::MemberNotFound)
+    )
 }
 
 fn expired(
@@ -90,12 +102,15 @@ fn expire(
     organization: OrganizationWrite<'_>,
     member: MemberId,
 ) -> Result<Recorded<Empty>, Refusal> {
-    let now = organization.tx.now;
-    let before = load(&organization.tx.read(), organization.id, member)?;
+    let (tx, now) = (organization.tx, organization.tx.now);
+    let before = load(&tx.read(), organization.id, member)?;
     if before.is_over(now) {
         return take_out(organization, &before, Action::MemberExpired);
     }
     let mut after = before.clone();
     after.assignments.retain(|held| !held.is_over(now));
+    if after.assignments.len() == before.assignments.len() {
+        return Err(tx.sql.overtaken().into());
+    }
     settle(organization, &before, after, Action::MemberRolesExpired)
 }

@@ -66,7 +66,7 @@ const PAGE: u32 = 200;
 /// What is broken is in the report, also what cannot be read; the error is for what keeps the check from running.
 pub fn verify(
     guildhall: &Guildhall,
-    mut report: impl FnMut(VerifyProgress),
+    mut report: impl FnMut(VerifyProgress) + Send,
 ) -> Result<Report, Refusal> {
     guildhall.inner.db.long_read(|sql| {
         let mut audit = Audit {

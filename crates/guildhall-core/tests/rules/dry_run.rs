@@ -112,7 +112,10 @@ impl Stage {
             users.push(world.user(name).await.id);
         }
         let deployment = world.deployment;
-        let given = world.guildhall.point(deployment, roles::list_of_deployment);
+        let given = world
+            .guildhall
+            .point(deployment, roles::list_of_deployment)
+            .await;
         let mut stage = Self {
             organization,
             users,

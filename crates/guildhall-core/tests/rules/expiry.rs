@@ -127,16 +127,21 @@ impl Acme {
             .collect()
     }
 
-    fn ledger(&self) -> Vec<LedgerEntry> {
-        let ledger = self.world.guildhall.point(self.world.deployment, |tx| {
-            ledger::list(tx, self.id, &page(Order::Ascending))
-        });
+    async fn ledger(&self) -> Vec<LedgerEntry> {
+        let id = self.id;
+        let ledger = self
+            .world
+            .guildhall
+            .point(self.world.deployment, move |tx| {
+                ledger::list(tx, id, &page(Order::Ascending))
+            })
+            .await;
         ledger.unwrap().data
     }
 
     /// The actions of the newest entries, oldest first.
-    fn actions(&self, count: usize) -> Vec<&'static str> {
-        let entries = self.ledger();
+    async fn actions(&self, count: usize) -> Vec<&'static str> {
+        let entries = self.ledger().await;
         let newest = entries.iter().rev().take(count).rev();
         newest.map(|entry| entry.action.word()).collect()
     }
@@ -159,7 +164,7 @@ async fn a_membership_ends_at_its_time_and_leaves_an_entry_of_the_server() {
     acme.world.clock.advance_seconds(1);
     assert_eq!(acme.sweep().await, 1);
     assert!(acme.members().await.is_empty());
-    let last = acme.ledger().pop().unwrap();
+    let last = acme.ledger().await.pop().unwrap();
     assert_eq!(last.action.word(), "organization.member.expired");
     assert_eq!(last.actor, Actor::Server);
     assert!(last.request_id.starts_with("sweep-"), "{}", last.request_id);
@@ -228,10 +233,10 @@ async fn a_user_whose_membership_is_over_can_be_added_before_it_is_swept() {
     let new = acme.add(acme.ava, None).await.unwrap();
     assert_ne!(new.id, old);
     assert_eq!(
-        acme.actions(2),
+        acme.actions(2).await,
         ["organization.member.expired", "organization.member.added"]
     );
-    let entries = acme.ledger();
+    let entries = acme.ledger().await;
     let [expired, added] = &entries[entries.len() - 2..] else {
         panic!()
     };
@@ -241,9 +246,10 @@ async fn a_user_whose_membership_is_over_can_be_added_before_it_is_swept() {
     let details = acme
         .world
         .guildhall
-        .point(acme.world.deployment, |tx| {
+        .point(acme.world.deployment, move |tx| {
             organizations::details(tx, acme.id)
         })
+        .await
         .unwrap();
     assert_eq!(details.0.organization.member_count, 1);
 }
@@ -257,9 +263,9 @@ async fn a_role_is_held_until_the_end_that_was_named_last() {
         acme.assign(member, end).await.unwrap();
         assert_eq!(acme.role_ends().await, [end]);
     }
-    let before = acme.ledger().len();
+    let before = acme.ledger().await.len();
     acme.assign(member, None).await.unwrap();
-    assert_eq!(acme.ledger().len(), before, "nothing was different");
+    assert_eq!(acme.ledger().await.len(), before, "nothing was different");
 }
 
 #[tokio::test]
@@ -278,7 +284,7 @@ async fn a_role_ends_at_its_time_and_the_member_stays() {
     let members = acme.members().await;
     let roles: Vec<_> = members[0].roles.iter().map(|held| held.role.id).collect();
     assert_eq!(roles, [other]);
-    assert_eq!(acme.actions(1), ["organization.member.role.expired"]);
+    assert_eq!(acme.actions(1).await, ["organization.member.role.expired"]);
 }
 
 #[tokio::test]
@@ -315,7 +321,7 @@ async fn suspending_twice_keeps_the_first_time() {
     let suspended = acme.members().await[0].suspended_at;
     assert_eq!(suspended, None);
     assert_eq!(
-        acme.actions(4),
+        acme.actions(4).await,
         [
             "organization.member.suspended",
             "organization.suspended",
@@ -370,7 +376,7 @@ async fn a_deployment_that_cannot_be_swept_stops_no_other() {
     later.add(later.ava, end).await.unwrap();
     later.world.clock.advance_seconds(HOUR);
 
-    let path = later.world.directory.path().join(DATABASE_FILE);
+    let path = later.world.place.directory().join(DATABASE_FILE);
     let connection = rusqlite::Connection::open(path).unwrap();
     let break_head = "UPDATE organizations SET ledger_head = x'00' WHERE id = ?1";
     let broken_rows = connection.execute(break_head, [broken.id.raw()]).unwrap();
@@ -389,7 +395,7 @@ async fn a_key_is_remembered_with_what_it_gave() {
         .await
         .unwrap();
     let hash = keys::hash(secret.expose()).unwrap();
-    let caller = keys::authenticate(&world.guildhall, &hash).unwrap();
+    let caller = keys::authenticate(&world.guildhall, hash).await.unwrap();
     let request = ChangeRequest {
         // A caller may choose such an id; with a key it is still the key that acts.
         request_id: "sweep-7".to_owned(),
@@ -408,7 +414,7 @@ async fn a_key_is_remembered_with_what_it_gave() {
         .write(caller.deployment, request, add)
         .await
         .unwrap();
-    let last = acme.ledger().pop().unwrap();
+    let last = acme.ledger().await.pop().unwrap();
     assert_eq!(last.actor, Actor::ApiKey { id: caller.key });
     assert_eq!(acme.sweep().await, 0);
 }

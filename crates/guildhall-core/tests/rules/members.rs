@@ -29,7 +29,10 @@ async fn a_user_is_a_member_once() {
     assert_eq!(refusal.code(), Some(ErrorCode::MemberExists));
     let details = world
         .guildhall
-        .point(world.deployment, |tx| organizations::details(tx, acme.id));
+        .point(world.deployment, move |tx| {
+            organizations::details(tx, acme.id)
+        })
+        .await;
     assert_eq!(details.unwrap().0.organization.member_count, 1);
 }
 
@@ -174,7 +177,8 @@ async fn a_deleted_user_is_nowhere_a_member() {
     for id in [acme.id, globex.id] {
         let details = world
             .guildhall
-            .point(world.deployment, |tx| organizations::details(tx, id))
+            .point(world.deployment, move |tx| organizations::details(tx, id))
+            .await
             .unwrap();
         assert_eq!(
             (details.0.organization.member_count, details.1.number),

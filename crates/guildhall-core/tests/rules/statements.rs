@@ -10,6 +10,7 @@ async fn every_statement_can_be_prepared() {
     world
         .guildhall
         .check_statements(&statements)
+        .await
         .unwrap_or_else(|(statement, error)| panic!("{statement}: {error}"));
 }
 

@@ -136,6 +136,7 @@ impl Trial {
         let page = world
             .guildhall
             .point(world.deployment, roles::list_of_deployment)
+            .await
             .unwrap();
         let deployment_roles: Vec<RoleId> = page.data.iter().map(|role| role.role.id).collect();
         let created = Created {
@@ -417,7 +418,8 @@ impl Trial {
             let (details, revision) = self
                 .world
                 .guildhall
-                .point(deployment, |tx| organizations::details(tx, id))
+                .point(deployment, move |tx| organizations::details(tx, id))
+                .await
                 .unwrap();
             assert_eq!(revision.number, expected.revision);
             assert_eq!(details.organization.suspended_at, expected.suspended_at);

@@ -47,10 +47,11 @@ async fn update(
     Ok((written.fresh().unwrap(), revision))
 }
 
-fn details(world: &World, id: UserId) -> Result<(UserDetails, Revision), Refusal> {
+async fn details(world: &World, id: UserId) -> Result<(UserDetails, Revision), Refusal> {
     world
         .guildhall
-        .point(world.deployment, |tx| users::details(tx, id))
+        .point(world.deployment, move |tx| users::details(tx, id))
+        .await
 }
 
 async fn list(world: &World, filter: UserFilter, sort: UserSort, order: Order) -> Page<User> {
@@ -94,7 +95,7 @@ async fn identifiers_given_at_creation_are_primary_and_verified() {
     assert_eq!(ava.first_name, "Ava");
     assert_eq!(ava.username.as_deref(), Some("AvaS"));
     assert_eq!(ava.primary_phone_number.as_deref(), Some("+15551234567"));
-    let (details, revision) = details(&world, ava.id).unwrap();
+    let (details, revision) = details(&world, ava.id).await.unwrap();
     assert_eq!(
         revision,
         Revision {
@@ -211,14 +212,14 @@ async fn an_update_changes_what_it_names() {
     assert_eq!(after.second_factor_policy, SecondFactorPolicy::Enforced);
     assert_eq!(after.public_metadata.as_str(), "{\"a\":1}");
     assert_eq!(after.email_addresses.len(), 1);
-    let (read, read_revision) = details(&world, ava.id).unwrap();
+    let (read, read_revision) = details(&world, ava.id).await.unwrap();
     assert_eq!(
         serde_json::to_string(&read).unwrap(),
         serde_json::to_string(&after).unwrap()
     );
     assert_eq!((read_revision, revision.number), (revision, 4));
     // The other user has not moved.
-    assert_eq!(details(&world, ben.id).unwrap().1.number, 3);
+    assert_eq!(details(&world, ben.id).await.unwrap().1.number, 3);
     let refusal = update(&world, ava.id, IfMatch::Any, &[("username", "BEN")])
         .await
         .unwrap_err();
@@ -270,7 +271,7 @@ async fn what_changes_nothing_keeps_the_revision() {
 async fn a_stale_revision_is_refused() {
     let world = World::new().await;
     let ava = create(&world, AVA).await.unwrap();
-    let (_, first) = details(&world, ava.id).unwrap();
+    let (_, first) = details(&world, ava.id).await.unwrap();
     let demand = || IfMatch::OneOf(vec![first]);
     create(&world, &[]).await.unwrap();
     // A change of another user does not make it stale; one of this user does.
@@ -287,7 +288,7 @@ async fn a_stale_revision_is_refused() {
         .await
         .unwrap_err();
     assert_eq!(refusal.code(), Some(ErrorCode::RevisionMismatch));
-    assert_eq!(details(&world, ava.id).unwrap().1, second);
+    assert_eq!(details(&world, ava.id).await.unwrap().1, second);
     let fresh = IfMatch::OneOf(vec![second]);
     world
         .change(move |tx| users::delete(tx, id, &fresh))
@@ -310,7 +311,7 @@ async fn a_deleted_user_leaves_nothing_behind() {
         .await
         .unwrap();
     assert_eq!(
-        details(&world, id).unwrap_err().code(),
+        details(&world, id).await.unwrap_err().code(),
         Some(ErrorCode::UserNotFound)
     );
     assert_eq!(
@@ -334,7 +335,8 @@ async fn a_deleted_user_leaves_nothing_behind() {
             .unwrap_err(),
         world
             .guildhall
-            .point(world.deployment, |tx| members::of_user(tx, id))
+            .point(world.deployment, move |tx| members::of_user(tx, id))
+            .await
             .unwrap_err(),
         world.member(acme.id, id, &[]).await.unwrap_err(),
     ] {
@@ -352,7 +354,8 @@ async fn a_user_of_another_deployment_is_not_found() {
     let ava = create(&world, AVA).await.unwrap();
     let refusal = world
         .guildhall
-        .point(other, |tx| users::details(tx, ava.id))
+        .point(other, move |tx| users::details(tx, ava.id))
+        .await
         .unwrap_err();
     assert_eq!(refusal.code(), Some(ErrorCode::UserNotFound));
     let id = ava.id;

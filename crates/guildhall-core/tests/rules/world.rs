@@ -8,9 +8,10 @@ use guildhall_core::organizations::{self, CreateOrganization, OrganizationForm};
 use guildhall_core::roles::{self, CreateRole};
 use guildhall_core::users::{self, CreateUser, UserForm};
 use guildhall_core::{
-    ChangeRequest, DATABASE_FILE, Deployment, Guildhall, Order, PageLimits, PageRequest, Recorded,
-    Refusal, Settings, Slot, WriteTx, Written, deployments,
+    ChangeRequest, Deployment, Guildhall, Order, PageLimits, PageRequest, Recorded, Refusal,
+    Settings, Slot, WriteTx, Written, deployments,
 };
+use guildhall_testbed::Place;
 use guildhall_types::IfMatch;
 use guildhall_types::ids::{OrganizationId, RoleId, UserId};
 use guildhall_types::members::OrganizationMember;
@@ -24,7 +25,7 @@ pub(crate) struct World {
     pub(crate) guildhall: Guildhall,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) deployment: Deployment,
-    pub(crate) directory: tempfile::TempDir,
+    pub(crate) place: Place,
 }
 
 impl World {
@@ -36,9 +37,9 @@ impl World {
     /// The same, with so much memory for snapshots.
     pub(crate) async fn with_cache(access_cache_bytes: usize) -> Self {
         let clock = ManualClock::starting_at("2026-05-03T12:00:00Z".parse().unwrap());
-        let (clock, directory) = (Arc::new(clock), tempfile::tempdir().unwrap());
+        let (clock, place) = (Arc::new(clock), Place::new().unwrap());
         let guildhall = Guildhall::open(Settings {
-            path: directory.path().join(DATABASE_FILE),
+            source: place.source(),
             slot: Slot::Server,
             public_url: "http://guildhall.test".to_owned(),
             access_cache_bytes,
@@ -48,19 +49,19 @@ impl World {
         })
         .unwrap();
         deployments::create(&guildhall, "default").await.unwrap();
-        let deployment = deployments::operator(&guildhall, "default").unwrap();
+        let deployment = deployments::operator(&guildhall, "default").await.unwrap();
         Self {
             guildhall,
             clock,
             deployment,
-            directory,
+            place,
         }
     }
 
     /// Another deployment of the same server.
     pub(crate) async fn deployment(&self, name: &str) -> Deployment {
         deployments::create(&self.guildhall, name).await.unwrap();
-        deployments::operator(&self.guildhall, name).unwrap()
+        deployments::operator(&self.guildhall, name).await.unwrap()
     }
 
     /// Carries out a change as the operator.

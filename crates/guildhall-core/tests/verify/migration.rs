@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use guildhall_core::members::{self, UpdateMember};
 use guildhall_core::{ChangeRequest, MIGRATIONS, deployments};
-use guildhall_db::{Database, Options};
+use guildhall_db::{Database, Options, Source};
 use guildhall_types::IfMatch;
 use guildhall_types::members as wire;
 
@@ -15,7 +15,7 @@ use crate::world::{World, clock, open, report};
 /// A database of step 1 with the rows of this one; the ledger of a steady world is one that step 1 would have written.
 fn of_step_1(path: &Path, rows_of: &Path) {
     let opened = Database::open(Options {
-        path: path.to_owned(),
+        source: Source::Sqlite(path.to_owned()),
         migrations: MIGRATIONS.get(..1).unwrap(),
         hooks: Vec::new(),
         fatal: |error| panic!("the disk failed: {error}"),
@@ -63,7 +63,7 @@ async fn a_database_from_before_there_were_ends_is_sound_and_goes_on() {
         request_id: "test".to_owned(),
         idempotency: None,
     };
-    let deployment = deployments::operator(&guildhall, "default").unwrap();
+    let deployment = deployments::operator(&guildhall, "default").await.unwrap();
     let (acme, suspend) = (world.acme, Arc::new(suspend));
     let change = guildhall.write(deployment, request, move |tx| {
         members::update(tx, acme, member, &IfMatch::Any, &suspend)

@@ -15,7 +15,7 @@ use guildhall_core::sweep;
 use guildhall_core::users::{self, CreateUser, UpdateUser, UserForm};
 use guildhall_core::verify::{Report, verify};
 use guildhall_core::{
-    ChangeRequest, DATABASE_FILE, Deployment, Guildhall, Recorded, Refusal, Settings, Slot,
+    ChangeRequest, DATABASE_FILE, Deployment, Guildhall, Recorded, Refusal, Settings, Slot, Source,
     WriteTx, deployments,
 };
 use guildhall_types::ids::{MemberId, OrganizationId, RoleId, UserId};
@@ -37,7 +37,7 @@ pub(crate) struct World {
 /// Opens the database of a directory.
 pub(crate) fn open(path: PathBuf, clock: Arc<ManualClock>) -> Guildhall {
     Guildhall::open(Settings {
-        path,
+        source: Source::Sqlite(path),
         slot: Slot::Server,
         public_url: "http://guildhall.test".to_owned(),
         access_cache_bytes: guildhall_core::ACCESS_CACHE_BYTES,
@@ -69,7 +69,7 @@ impl World {
         let (clock, directory) = (clock(), tempfile::tempdir().unwrap());
         let guildhall = open(directory.path().join(DATABASE_FILE), Arc::clone(&clock));
         deployments::create(&guildhall, "default").await.unwrap();
-        let deployment = deployments::operator(&guildhall, "default").unwrap();
+        let deployment = deployments::operator(&guildhall, "default").await.unwrap();
         let nobody = OrganizationId::new(1).unwrap();
         Self {
             guildhall,
@@ -402,7 +402,9 @@ impl World {
 
     async fn another_deployment(&self) {
         deployments::create(&self.guildhall, "other").await.unwrap();
-        let deployment = deployments::operator(&self.guildhall, "other").unwrap();
+        let deployment = deployments::operator(&self.guildhall, "other")
+            .await
+            .unwrap();
         let form = OrganizationForm {
             name: Some("Acme".to_owned()),
             slug: Some("acme".to_owned()),

@@ -193,7 +193,7 @@ pub(crate) fn log_bytes(log: &Path) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Database, Migration, Options, Stmt, Verdict};
+    use crate::{Database, Migration, Options, Source, Stmt, Verdict};
 
     static INSERT: Stmt = Stmt::new("INSERT INTO things (id, content) VALUES (?1, ?2)");
 
@@ -221,7 +221,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("things.db");
         let database = Database::open(Options {
-            path,
+            source: Source::Sqlite(path),
             migrations: MIGRATIONS,
             hooks: Vec::new(),
             fatal: |error| panic!("{error}"),

@@ -5,16 +5,17 @@
 //! it is acknowledged.
 
 pub(crate) mod backup;
-pub(crate) mod beside;
-pub(crate) mod checkpoint;
+mod beside;
+mod checkpoint;
 mod connection;
+pub(crate) mod engine;
 mod error;
 pub(crate) mod lock;
-pub(crate) mod lookout;
-pub(crate) mod readers;
-pub(crate) mod room;
-pub(crate) mod rounds;
-pub(crate) mod writer;
+mod lookout;
+mod readers;
+mod room;
+mod rounds;
+mod writer;
 
 pub(crate) use connection::{Journal, open};
 
@@ -92,7 +93,7 @@ impl SqliteTx<'_> {
         let mut prepared = self.prepare(statement, params)?;
         let mut rows = prepared.raw_query();
         match rows.next().map_err(DbError::from)? {
-            Some(inner) => map(&Row { inner, statement }).map(Some),
+            Some(inner) => map(&Row::sqlite(inner, statement)).map(Some),
             None => Ok(None),
         }
     }
@@ -106,7 +107,7 @@ impl SqliteTx<'_> {
         let mut prepared = self.prepare(statement, params)?;
         let mut rows = prepared.raw_query();
         while let Some(inner) = rows.next().map_err(DbError::from)? {
-            visit(&Row { inner, statement })?;
+            visit(&Row::sqlite(inner, statement))?;
         }
         Ok(())
     }

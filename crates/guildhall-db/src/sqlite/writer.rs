@@ -3,7 +3,6 @@
 //! It takes what is queued, runs each command in a savepoint of its own, commits the group once and only then
 //! answers all of them: a commit on the disk costs the same for one command as for sixty-four.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,6 +15,7 @@ use super::error::is_io_failure;
 use super::room::Room;
 use crate::database::BatchHook;
 use crate::error::DbError;
+use crate::job::{Fate, Job, guarded};
 use crate::tx::Tx;
 
 /// Commands that one commit takes along.
@@ -23,25 +23,6 @@ const GROUP_MAX: usize = 64;
 
 /// Commands that may wait; more are refused as [`DbError::Overloaded`].
 const QUEUE_MAX: usize = 1_024;
-
-/// What a command wants done with its changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// Keep them.
-    Keep,
-    /// Take them back.
-    TakeBack,
-}
-
-/// A queued command; the closure and the place for its answer are inside.
-pub(crate) trait Job: Send {
-    /// Runs the command and keeps its answer.
-    fn run(&mut self, tx: &Tx<'_>) -> Fate;
-    /// Runs what must be written whatever the command did; the answer turns into an error if it fails.
-    fn epilogue(&mut self, tx: &Tx<'_>) -> Fate;
-    /// Sends the answer, now that the group is committed, or the reason why it is not.
-    fn answer(self: Box<Self>, commit: Result<(), DbError>);
-}
 
 /// What the writer is asked to do.
 enum Errand {
@@ -231,20 +212,13 @@ impl Worker {
             connection: &self.connection,
         });
         self.batch("SAVEPOINT command")?;
-        if Self::guarded(|| job.run(&tx)) == Fate::TakeBack {
+        if guarded(|| job.run(&tx)) == Fate::TakeBack {
             self.batch("ROLLBACK TO command")?;
         }
-        if Self::guarded(|| job.epilogue(&tx)) == Fate::TakeBack {
+        if guarded(|| job.epilogue(&tx)) == Fate::TakeBack {
             self.batch("ROLLBACK TO command")?;
         }
         self.batch("RELEASE command")
-    }
-
-    fn guarded(step: impl FnOnce() -> Fate) -> Fate {
-        catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|_| {
-            tracing::error!("a command panicked and is taken back");
-            Fate::TakeBack
-        })
     }
 
     fn batch(&self, text: &'static str) -> Result<(), DbError> {

@@ -39,10 +39,6 @@ pub(crate) async fn explain(
     let (organization, user) = (request.organization_id, request.user_id);
     let (demanded, freshness) = terms(request)?;
     let access = app.guildhall.access(question.caller.deployment);
-    Ok(Told(access.explain(
-        organization,
-        user,
-        &demanded,
-        freshness,
-    )?))
+    let explanation = access.explain(organization, user, &demanded, freshness);
+    Ok(Told(explanation.await?))
 }

@@ -117,7 +117,9 @@ async fn the_last_seat_is_taken_once() {
     let server = Server::start().await;
     let backend = server.backend().await;
     let acme = Acme::create(&backend).await;
-    let deployment = guildhall_core::deployments::operator(&server.guildhall, "default").unwrap();
+    let deployment = guildhall_core::deployments::operator(&server.guildhall, "default")
+        .await
+        .unwrap();
     guildhall_core::deployments::set_seats(&server.guildhall, deployment, 3)
         .await
         .unwrap();

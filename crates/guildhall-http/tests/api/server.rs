@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use guildhall_core::ambient::{Clock, SystemClock, SystemRng};
 use guildhall_core::keys::{self, CreateKey};
-use guildhall_core::{DATABASE_FILE, Guildhall, Settings, Slot, deployments};
+use guildhall_core::{Guildhall, Settings, Slot, deployments};
 use guildhall_http::app::App;
 use guildhall_http::keys::Keys;
 use guildhall_http::metrics::{BuildInfo, Metrics};
@@ -15,6 +15,7 @@ use guildhall_http::request_id::RequestIds;
 use guildhall_http::routes;
 use guildhall_http::server::{Server as HttpServer, ServerOptions};
 use guildhall_http::shell::{self, ShellOptions};
+use guildhall_testbed::Place;
 use guildhall_types::Timestamp;
 use guildhall_types::keys::KeyScope;
 use hyper::HeaderMap;
@@ -44,7 +45,7 @@ pub(crate) struct Server {
     address: std::net::SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
-    _directory: tempfile::TempDir,
+    _place: Place,
 }
 
 impl Server {
@@ -55,10 +56,10 @@ impl Server {
 
     /// A server whose keys may make this many requests a minute.
     pub(crate) async fn start_with(requests_a_minute: Option<NonZeroU32>) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let place = Place::new().unwrap();
         let clock = Arc::new(MovableClock::default());
         let guildhall = Guildhall::open(Settings {
-            path: directory.path().join(DATABASE_FILE),
+            source: place.source(),
             slot: Slot::Server,
             public_url: "http://guildhall.test".to_owned(),
             access_cache_bytes: guildhall_core::ACCESS_CACHE_BYTES,
@@ -101,7 +102,7 @@ impl Server {
             address,
             stop: Some(stop),
             running: Some(running),
-            _directory: directory,
+            _place: place,
         }
     }
 
@@ -146,7 +147,9 @@ impl Server {
         scope: KeyScope,
         expires_at: Option<Timestamp>,
     ) -> Caller {
-        let deployment = deployments::operator(&self.guildhall, deployment).unwrap();
+        let deployment = deployments::operator(&self.guildhall, deployment)
+            .await
+            .unwrap();
         let command = CreateKey::check("test", scope, expires_at).unwrap();
         let (_, secret) = keys::create(&self.guildhall, deployment, command)
             .await

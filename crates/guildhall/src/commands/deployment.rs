@@ -37,8 +37,11 @@ fn create(name: &str, place: Place) -> Result<(), Failure> {
 
 fn update(name: &str, max_members: u32, place: Place) -> Result<(), Failure> {
     let opened = DataDir::configured(place)?.open_to_change()?;
-    let deployment = deployments::operator(&opened.guildhall, name)?;
-    wait(async { Ok(deployments::set_seats(&opened.guildhall, deployment, max_members).await?) })?;
+    let guildhall = &opened.guildhall;
+    wait(async {
+        let deployment = deployments::operator(guildhall, name).await?;
+        Ok(deployments::set_seats(guildhall, deployment, max_members).await?)
+    })?;
     output::print(&match max_members {
         0 => format!("organizations of `{name}` may have any number of members\n"),
         seats => format!("organizations of `{name}` may have at most {seats} members\n"),
@@ -47,7 +50,7 @@ fn update(name: &str, max_members: u32, place: Place) -> Result<(), Failure> {
 
 fn list(json: bool, place: Place) -> Result<(), Failure> {
     let guildhall = DataDir::configured(place)?.open_to_read()?;
-    let deployments = deployments::list(&guildhall)?;
+    let deployments = wait(async { Ok(deployments::list(&guildhall).await?) })?;
     if json {
         return output::json(&deployments);
     }

@@ -52,7 +52,7 @@ fn to_file(guildhall: &Guildhall, path: &Path) -> Result<ExportSummary, Failure>
 /// Nothing is summed up where the reader went away.
 fn to_stdout(guildhall: &Guildhall) -> Result<Option<ExportSummary>, Failure> {
     let mut stdout = Stdout {
-        to: io::stdout().lock(),
+        to: io::stdout(),
         reader_is_gone: false,
     };
     match export::export(guildhall, BufWriter::new(&mut stdout)) {

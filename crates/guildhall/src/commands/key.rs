@@ -37,14 +37,16 @@ fn create(words: KeyCreate) -> Result<(), Failure> {
         .expires
         .map(|seconds| guildhall.now().plus_seconds(seconds));
     let command = CreateKey::check(&words.name, scope, expires_at)?;
-    let deployment = deployments::operator(guildhall, &words.deployment)?;
-    let (_, secret) = wait(async { Ok(keys::create(guildhall, deployment, command).await?) })?;
+    let (_, secret) = wait(async {
+        let deployment = deployments::operator(guildhall, &words.deployment).await?;
+        Ok(keys::create(guildhall, deployment, command).await?)
+    })?;
     output::line(secret.expose())
 }
 
 fn list(words: KeyList) -> Result<(), Failure> {
     let guildhall = DataDir::configured(words.place)?.open_to_read()?;
-    let keys = all(&guildhall, words.deployment.as_deref())?;
+    let keys = wait(all(&guildhall, words.deployment.as_deref()))?;
     if words.json {
         return output::json(&keys);
     }
@@ -84,16 +86,20 @@ fn list(words: KeyList) -> Result<(), Failure> {
 fn revoke(words: KeyChange) -> Result<(), Failure> {
     let opened = DataDir::configured(words.place)?.open_to_change()?;
     let guildhall = &opened.guildhall;
-    let deployment = deployment_of(guildhall, words.id, words.deployment.as_deref())?;
-    let key = wait(async { Ok(keys::revoke(guildhall, deployment, words.id).await?) })?;
+    let key = wait(async {
+        let deployment = deployment_of(guildhall, words.id, words.deployment.as_deref()).await?;
+        Ok(keys::revoke(guildhall, deployment, words.id).await?)
+    })?;
     output::line(&format!("revoked the key `{}` ({})", key.name, key.id))
 }
 
 fn rotate(words: KeyChange) -> Result<(), Failure> {
     let opened = DataDir::configured(words.place)?.open_to_change()?;
     let guildhall = &opened.guildhall;
-    let deployment = deployment_of(guildhall, words.id, words.deployment.as_deref())?;
-    let (_, secret) = wait(async { Ok(keys::rotate(guildhall, deployment, words.id).await?) })?;
+    let (_, secret) = wait(async {
+        let deployment = deployment_of(guildhall, words.id, words.deployment.as_deref()).await?;
+        Ok(keys::rotate(guildhall, deployment, words.id).await?)
+    })?;
     output::line(secret.expose())
 }
 
@@ -108,18 +114,19 @@ struct Listed {
 }
 
 /// The keys of the deployment with this name, or of all, oldest first.
-fn all(guildhall: &Guildhall, only: Option<&str>) -> Result<Vec<Listed>, Failure> {
+async fn all(guildhall: &Guildhall, only: Option<&str>) -> Result<Vec<Listed>, Failure> {
     let names = match only {
         Some(name) => vec![name.to_owned()],
-        None => deployments::list(guildhall)?
+        None => deployments::list(guildhall)
+            .await?
             .into_iter()
             .map(|found| found.name)
             .collect(),
     };
     let mut listed = Vec::new();
     for deployment in names {
-        let scope = deployments::operator(guildhall, &deployment)?;
-        for key in guildhall.point(scope, keys::list)? {
+        let scope = deployments::operator(guildhall, &deployment).await?;
+        for key in guildhall.point(scope, keys::list).await? {
             listed.push(Listed {
                 deployment: deployment.clone(),
                 key,
@@ -131,12 +138,13 @@ fn all(guildhall: &Guildhall, only: Option<&str>) -> Result<Vec<Listed>, Failure
 }
 
 /// Who has to end a key in a hurry knows its id, and need not know more.
-fn deployment_of(
+async fn deployment_of(
     guildhall: &Guildhall,
     id: KeyId,
     only: Option<&str>,
 ) -> Result<Deployment, Failure> {
-    let found = all(guildhall, only)?
+    let found = all(guildhall, only)
+        .await?
         .into_iter()
         .find(|listed| listed.key.id == id);
     found.map(|listed| listed.scope).ok_or_else(|| {

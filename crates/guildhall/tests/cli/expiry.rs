@@ -7,7 +7,7 @@ use guildhall_core::members::{self, AddMember};
 use guildhall_core::organizations::{self, CreateOrganization, OrganizationForm};
 use guildhall_core::users::{self, CreateUser, UserForm};
 use guildhall_core::{
-    ChangeRequest, DATABASE_FILE, Guildhall, Recorded, Refusal, Settings, Slot, WriteTx,
+    ChangeRequest, DATABASE_FILE, Guildhall, Recorded, Refusal, Settings, Slot, Source, WriteTx,
     deployments,
 };
 use guildhall_types::IfMatch;
@@ -22,7 +22,7 @@ async fn change<T: Serialize + Send + 'static>(
     guildhall: &Guildhall,
     command: impl Fn(&WriteTx<'_>) -> Result<Recorded<T>, Refusal> + Send + 'static,
 ) -> T {
-    let deployment = deployments::operator(guildhall, "default").unwrap();
+    let deployment = deployments::operator(guildhall, "default").await.unwrap();
     let request = ChangeRequest {
         request_id: "long-ago".to_owned(),
         idempotency: None,
@@ -36,7 +36,7 @@ async fn member_of_long_ago(place: &Place) -> String {
     let long_ago = "2026-01-02T03:04:05Z".parse().unwrap();
     let clock = Arc::new(ManualClock::starting_at(long_ago));
     let guildhall = Guildhall::open(Settings {
-        path: place.data_dir().join(DATABASE_FILE),
+        source: Source::Sqlite(place.data_dir().join(DATABASE_FILE)),
         slot: Slot::CommandLine,
         public_url: String::new(),
         access_cache_bytes: 0,

@@ -9,6 +9,7 @@ mod slot;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use guildhall_types::ErrorCode;
 use papaya::HashMap;
@@ -31,6 +32,7 @@ pub(crate) struct Cache<K: Key, V: Value> {
     slots: HashMap<K, Shared<K, V>>,
     clock: Mutex<Clock<K, V>>,
     bytes_max: usize,
+    trust: Trust,
     /// Of the slots and their values.
     bytes: AtomicUsize,
     counts: Counts,
@@ -49,6 +51,7 @@ struct Counts {
     hits: AtomicU64,
     misses: AtomicU64,
     loads: AtomicU64,
+    renewals: AtomicU64,
     evictions: AtomicU64,
 }
 
@@ -59,8 +62,10 @@ pub struct CacheStats {
     pub hits: u64,
     /// Questions that did not.
     pub misses: u64,
-    /// Values that were read from the database.
+    /// Values that were read from the tables.
     pub loads: u64,
+    /// Values that were brought up to date from the ledger, or found to be.
+    pub renewals: u64,
     /// Values that had to make room.
     pub evictions: u64,
     /// Bytes in use.
@@ -97,9 +102,50 @@ pub(crate) enum Offer<K: Key, V: Value> {
     Again(Ticket<K, V>),
 }
 
+/// How long a value is relied on.
+///
+/// Where every change is made by this process, or is told to it, for ever. Where other servers change the same database
+/// as well, only for a while: then it is looked up in the ledger what was changed since.
+#[derive(Debug)]
+pub(crate) struct Trust {
+    epoch: Instant,
+    millis: Option<u64>,
+}
+
+impl Trust {
+    /// Every change is told.
+    pub(crate) fn for_ever() -> Self {
+        Self {
+            epoch: Instant::now(),
+            millis: None,
+        }
+    }
+
+    /// A change that is not told counts after `time` at the latest.
+    pub(crate) fn lasting(time: Duration) -> Self {
+        Self {
+            epoch: Instant::now(),
+            millis: Some(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+        }
+    }
+
+    /// Milliseconds since there is the cache; without a meaning where trust has no end.
+    fn now(&self) -> u64 {
+        if self.millis.is_none() {
+            return 0;
+        }
+        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn holds(&self, proven: u64, now: u64) -> bool {
+        self.millis
+            .is_none_or(|millis| now.saturating_sub(proven) < millis)
+    }
+}
+
 impl<K: Key, V: Value> Cache<K, V> {
-    /// A cache that keeps about `bytes_max` bytes.
-    pub(crate) fn new(bytes_max: usize) -> Arc<Self> {
+    /// A cache that keeps about `bytes_max` bytes, and relies on each value as long as `trust` says.
+    pub(crate) fn new(bytes_max: usize, trust: Trust) -> Arc<Self> {
         Arc::new(Self {
             slots: HashMap::new(),
             clock: Mutex::new(Clock {
@@ -107,6 +153,7 @@ impl<K: Key, V: Value> Cache<K, V> {
                 retired: 0,
             }),
             bytes_max,
+            trust,
             bytes: AtomicUsize::new(0),
             counts: Counts::default(),
         })
@@ -142,6 +189,9 @@ impl<K: Key, V: Value> Cache<K, V> {
         let value = current
             .as_ref()
             .filter(|value| value.revision() >= at_least)?;
+        if !self.trust.holds(slot.proven(), self.trust.now()) {
+            return None;
+        }
         slot.touch();
         Some(look(value))
     }
@@ -151,7 +201,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         self.counts.misses.fetch_add(1, Ordering::Relaxed);
         loop {
             let slot = self.slot(key);
-            match slot.begin(at_least) {
+            match slot.begin(at_least, &self.trust, self.trust.now()) {
                 Begin::Ready(value) => return Step::Ready(value),
                 Begin::Wait(landing) => return Step::Wait(landing),
                 Begin::Load => {
@@ -206,6 +256,7 @@ impl<K: Key, V: Value> Cache<K, V> {
             hits: count(&self.counts.hits),
             misses: count(&self.counts.misses),
             loads: count(&self.counts.loads),
+            renewals: count(&self.counts.renewals),
             evictions: count(&self.counts.evictions),
             bytes: self.bytes.load(Ordering::Relaxed) as u64,
             entries: self.slots.len() as u64,
@@ -295,14 +346,29 @@ impl<K: Key, V: Value> Ticket<K, V> {
         self.slot.key
     }
 
+    /// The value that the slot has, which may be old.
+    pub(crate) fn known(&self) -> Option<Arc<V>> {
+        self.slot.current().as_ref().map(Arc::clone)
+    }
+
     /// Tells those who wait that it takes long.
     pub(crate) fn delay(&self) {
         self.slot.delay();
     }
 
     /// Offers what was read, in a transaction that began after the ticket was given, or after the last offer.
-    pub(crate) fn offer(mut self, mut read: Option<V>) -> Offer<K, V> {
+    pub(crate) fn offer(self, read: Option<V>) -> Offer<K, V> {
         self.cache.counts.loads.fetch_add(1, Ordering::Relaxed);
+        self.settle(read.map(Arc::new))
+    }
+
+    /// Offers what has become of the known value, by a look into the ledger in such a transaction.
+    pub(crate) fn renew(self, known: Option<Arc<V>>) -> Offer<K, V> {
+        self.cache.counts.renewals.fetch_add(1, Ordering::Relaxed);
+        self.settle(known)
+    }
+
+    fn settle(mut self, mut read: Option<Arc<V>>) -> Offer<K, V> {
         loop {
             match self.slot.settle(&self.cache.bytes, read) {
                 Settled::Kept { value, fresh } => {

@@ -107,9 +107,9 @@ enum At {
     Retired(Need, Shared<u32, Sum>),
     Waits(Need, Arc<Landing<Sum>>),
     Loads(Need, Ticket<u32, Sum>),
-    Read(Need, Ticket<u32, Sum>, Option<Sum>),
-    ReadEarly(Need, Option<Sum>),
-    Behind(Need, Ticket<u32, Sum>, Sum, News<Sum>),
+    Read(Need, Ticket<u32, Sum>, Option<Arc<Sum>>),
+    ReadEarly(Need, Option<Arc<Sum>>),
+    Behind(Need, Ticket<u32, Sum>, Arc<Sum>, News<Sum>),
     Committed(Doing),
     Publishes(Doing, Option<Shared<u32, Sum>>),
     Published(Doing),
@@ -271,13 +271,15 @@ fn check(world: &World, at: At) -> Result<At, At> {
                     judge(world, need, Some(&value));
                     At::Over
                 }
-                None if world.flaw == Flaw::ReadsFirst => At::ReadEarly(need, world.read()),
+                None if world.flaw == Flaw::ReadsFirst => {
+                    At::ReadEarly(need, world.read().map(Arc::new))
+                }
                 // That there was no value is not used again: both looks into the map are one step.
                 None => At::Found(need, world.cache.slot(KEY)),
             }
         }
         At::Miss(need) => At::Found(need, world.cache.slot(KEY)),
-        At::Found(need, slot) => match slot.begin(0) {
+        At::Found(need, slot) => match slot.begin(0, &Trust::for_ever(), 0) {
             Begin::Ready(value) => {
                 judge(world, need, Some(&value));
                 At::Over
@@ -302,10 +304,10 @@ fn check(world: &World, at: At) -> Result<At, At> {
             }
             Some(Landed::Failed(_) | Landed::Abandoned) => At::Miss(need),
         },
-        At::Loads(need, ticket) => At::Read(need, ticket, world.read()),
+        At::Loads(need, ticket) => At::Read(need, ticket, world.read().map(Arc::new)),
         At::ReadEarly(need, read) => {
             let slot = world.cache.slot(KEY);
-            match slot.begin(0) {
+            match slot.begin(0, &Trust::for_ever(), 0) {
                 Begin::Load => At::Read(need, ticket(world, slot), read),
                 _ => At::Miss(need),
             }
@@ -328,7 +330,7 @@ fn ticket(world: &World, slot: Shared<u32, Sum>) -> Ticket<u32, Sum> {
 }
 
 /// One turn of [`Ticket::offer`].
-fn settle(world: &World, need: Need, mut ticket: Ticket<u32, Sum>, read: Option<Sum>) -> At {
+fn settle(world: &World, need: Need, mut ticket: Ticket<u32, Sum>, read: Option<Arc<Sum>>) -> At {
     match ticket.slot.settle(&world.cache.bytes, read) {
         Settled::Kept { value, .. } => {
             ticket.done = true;
@@ -351,7 +353,7 @@ fn settle(world: &World, need: Need, mut ticket: Ticket<u32, Sum>, read: Option<
 /// Runs one schedule; `choose` picks among that many actors that can move.
 fn run(actors: &[Actor], flaw: Flaw, begun: i64, choose: &mut dyn FnMut(usize) -> usize) {
     let mut world = World {
-        cache: Cache::new(usize::MAX),
+        cache: Cache::new(usize::MAX, Trust::for_ever()),
         flaw,
         committed: begun,
         ended: false,

@@ -8,12 +8,14 @@
 
 use std::fmt::Debug;
 use std::hash::Hash;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::{ArcSwapOption, Guard};
 use guildhall_types::ErrorCode;
 use tokio::sync::Notify;
+
+use super::Trust;
 
 /// Changes that are kept for a loader. One that misses more reads again.
 const NEWS_KEPT_MAX: usize = 4_096;
@@ -136,7 +138,7 @@ pub(super) enum Settled<V: Value> {
     /// There is nothing to keep; the slot is retired, perhaps not by this.
     Absent { retired: bool },
     /// Changes came meanwhile: fold them, and try again.
-    Behind(V, News<V>),
+    Behind(Arc<V>, News<V>),
     /// It is too old: read again.
     TooOld,
 }
@@ -162,6 +164,8 @@ pub(super) struct Slot<K: Key, V: Value> {
     current: ArcSwapOption<V>,
     /// Whether it was used since the hand of the clock passed.
     touched: AtomicBool,
+    /// When the value was last known to be the newest, by the cache's [`Trust`](super::Trust).
+    proven: AtomicU64,
     state: Mutex<State<V>>,
 }
 
@@ -183,6 +187,8 @@ struct Flight<V: Value> {
     floor: i64,
     /// What was read so far may be old, nobody knows by how much.
     again: bool,
+    /// When it began, by the cache's [`Trust`](super::Trust): as of then the value is the newest.
+    began: u64,
     news: News<V>,
 }
 
@@ -192,6 +198,7 @@ impl<K: Key, V: Value> Slot<K, V> {
             key,
             current: ArcSwapOption::empty(),
             touched: AtomicBool::new(false),
+            proven: AtomicU64::new(0),
             state: Mutex::new(State {
                 retired: false,
                 listed: false,
@@ -218,6 +225,11 @@ impl<K: Key, V: Value> Slot<K, V> {
         }
     }
 
+    /// When the value was last known to be the newest.
+    pub(super) fn proven(&self) -> u64 {
+        self.proven.load(Ordering::Relaxed)
+    }
+
     pub(super) fn retired(&self) -> bool {
         self.lock().retired
     }
@@ -227,14 +239,15 @@ impl<K: Key, V: Value> Slot<K, V> {
         self.lock().listed
     }
 
-    /// Asks for a value at `at_least` or later.
-    pub(super) fn begin(&self, at_least: i64) -> Begin<V> {
+    /// Asks for a value at `at_least` or later, which can be relied on `now`.
+    pub(super) fn begin(&self, at_least: i64, trust: &Trust, now: u64) -> Begin<V> {
         let mut state = self.lock();
         if state.retired {
             return Begin::Retired;
         }
         if let Some(value) = self.current.load_full()
             && value.revision() >= at_least
+            && trust.holds(self.proven(), now)
         {
             return Begin::Ready(value);
         }
@@ -245,20 +258,21 @@ impl<K: Key, V: Value> Slot<K, V> {
             landing: Landing::new(),
             floor: 0,
             again: false,
+            began: now,
             news: Vec::new(),
         });
         Begin::Load
     }
 
     /// Offers what was read, in a transaction that began after [`Slot::begin`].
-    pub(super) fn settle(&self, used: &AtomicUsize, read: Option<V>) -> Settled<V> {
+    pub(super) fn settle(&self, used: &AtomicUsize, read: Option<Arc<V>>) -> Settled<V> {
         let mut state = self.lock();
         let Some(flight) = &mut state.flight else {
             // Closed meanwhile; those who waited know.
             return Settled::Absent { retired: false };
         };
         let news = std::mem::take(&mut flight.news);
-        let revision = read.as_ref().map_or(0, Value::revision);
+        let revision = read.as_ref().map_or(0, |value| value.revision());
         match read {
             Some(value) if !news.is_empty() && !flight.again => Settled::Behind(value, news),
             _ if flight.again || revision < flight.floor => {
@@ -267,7 +281,7 @@ impl<K: Key, V: Value> Slot<K, V> {
                 Settled::TooOld
             }
             Some(value) => {
-                let value = Arc::new(value);
+                self.proven.store(flight.began, Ordering::Relaxed);
                 flight.landing.land(Landed::Value(Arc::clone(&value)));
                 state.flight = None;
                 self.replace(used, Some(Arc::clone(&value)));
@@ -379,10 +393,10 @@ impl<K: Key, V: Value> Slot<K, V> {
 }
 
 /// Folds what a value has missed; `None` when something is missing in between.
-pub(super) fn catch_up<V: Value>(mut value: V, news: &News<V>) -> Option<V> {
+pub(super) fn catch_up<V: Value>(mut value: Arc<V>, news: &News<V>) -> Option<Arc<V>> {
     for (revision, change) in news {
         if *revision > value.revision() {
-            value = value.apply(*revision, change)?;
+            value = Arc::new(value.apply(*revision, change)?);
         }
     }
     Some(value)

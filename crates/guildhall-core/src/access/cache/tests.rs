@@ -46,7 +46,7 @@ fn load(cache: &Arc<Cache<u32, Block>>, key: u32, block: Block) {
 
 #[test]
 fn the_bound_is_kept_and_what_is_used_stays() {
-    let cache = Cache::new(100_000);
+    let cache = Cache::new(100_000, Trust::for_ever());
     for key in 0..1_000 {
         load(&cache, key, BLOCK);
         assert!(cache.stats().bytes <= 100_000);
@@ -61,7 +61,7 @@ fn the_bound_is_kept_and_what_is_used_stays() {
 
 #[test]
 fn a_value_that_grows_makes_room_for_itself() {
-    let cache = Cache::new(100_000);
+    let cache = Cache::new(100_000, Trust::for_ever());
     for key in 0..50 {
         load(&cache, key, BLOCK);
     }
@@ -82,7 +82,7 @@ fn a_value_that_grows_makes_room_for_itself() {
 
 #[test]
 fn what_ends_leaves_nothing_behind() {
-    let cache = Cache::new(usize::MAX);
+    let cache = Cache::new(usize::MAX, Trust::for_ever());
     for key in 0..10_000 {
         load(&cache, key, BLOCK);
         cache.publish_end(&key);
@@ -105,7 +105,7 @@ fn what_ends_leaves_nothing_behind() {
 
 #[test]
 fn a_change_that_does_not_follow_drops_the_value() {
-    let cache = Cache::new(usize::MAX);
+    let cache = Cache::new(usize::MAX, Trust::for_ever());
     load(&cache, 1, BLOCK);
     cache.publish(&1, 1, || panic!("nobody needs a change that is known"));
     assert!(cache.get(&1, 1).is_some());
@@ -114,15 +114,32 @@ fn a_change_that_does_not_follow_drops_the_value() {
 }
 
 #[test]
+fn a_value_that_is_not_proven_any_more_is_asked_for_anew() {
+    let cache = Cache::new(usize::MAX, Trust::lasting(Duration::ZERO));
+    load(&cache, 1, BLOCK);
+    assert!(cache.get(&1, 0).is_none());
+    let Step::Load(ticket) = cache.join(1, 0) else {
+        panic!("it was relied on")
+    };
+    // What is known is what is proven again.
+    let known = ticket.known().unwrap();
+    assert!(matches!(ticket.renew(Some(known)), Offer::Done(Some(_))));
+
+    let cache = Cache::new(usize::MAX, Trust::lasting(Duration::from_hours(1)));
+    load(&cache, 1, BLOCK);
+    assert!(cache.get(&1, 0).is_some());
+}
+
+#[test]
 fn a_change_of_what_nobody_asked_for_is_not_even_made() {
-    let cache = Cache::<u32, Block>::new(usize::MAX);
+    let cache = Cache::<u32, Block>::new(usize::MAX, Trust::for_ever());
     cache.publish(&1, 1, || panic!("nobody asked"));
     assert_eq!(cache.stats().entries, 0);
 }
 
 #[tokio::test]
 async fn those_who_wait_hear_how_it_ended() {
-    let cache = Cache::new(usize::MAX);
+    let cache = Cache::new(usize::MAX, Trust::for_ever());
     let wait = |cache: &Arc<Cache<u32, Block>>| match cache.join(1, 0) {
         Step::Wait(landing) => tokio::spawn(async move { landing.wait().await }),
         step => panic!("{step:?}"),
@@ -154,7 +171,7 @@ async fn those_who_wait_hear_how_it_ended() {
 
 #[tokio::test]
 async fn who_waits_for_what_turns_out_to_take_long_goes_away() {
-    let cache = Cache::<u32, Block>::new(usize::MAX);
+    let cache = Cache::<u32, Block>::new(usize::MAX, Trust::for_ever());
     let Step::Load(ticket) = cache.join(1, 0) else {
         panic!()
     };
@@ -181,7 +198,7 @@ async fn who_waits_for_what_turns_out_to_take_long_goes_away() {
 #[test]
 fn threads_find_nothing_stale() {
     const KEYS: u32 = 8;
-    let cache = Cache::<u32, Block>::new(4 * 1_200);
+    let cache = Cache::<u32, Block>::new(4 * 1_200, Trust::for_ever());
     let committed: StdHashMap<u32, AtomicI64> =
         (0..KEYS).map(|key| (key, AtomicI64::new(1))).collect();
     let acknowledged: StdHashMap<u32, AtomicI64> =

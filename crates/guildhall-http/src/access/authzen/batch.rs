@@ -156,7 +156,7 @@ impl<'a> Answers<'a> {
     }
 
     async fn to(&mut self, question: &Question<'a>) -> Result<Decision, ProblemResponse> {
-        let user = self.people.user(question.who)?;
+        let user = self.people.user(question.who).await?;
         let Some(organization) = question.organization else {
             return Ok(decision(Reason::OrganizationNotFound, None));
         };

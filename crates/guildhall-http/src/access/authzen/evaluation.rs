@@ -44,7 +44,9 @@ pub(super) async fn single(
     asked: &Evaluation<'_>,
 ) -> Result<Decision, ProblemResponse> {
     let question = Terms::alone(asked).question().map_err(refuse)?;
-    let user = People::new(&app.guildhall, caller.deployment).user(question.who)?;
+    let user = People::new(&app.guildhall, caller.deployment)
+        .user(question.who)
+        .await?;
     let Some(organization) = question.organization else {
         return Ok(decision(Reason::OrganizationNotFound, None));
     };

@@ -25,7 +25,7 @@ impl<'a> People<'a> {
     }
 
     /// The user; `None` is nobody.
-    pub(super) fn user(&mut self, who: Who<'a>) -> Result<Option<UserId>, Refusal> {
+    pub(super) async fn user(&mut self, who: Who<'a>) -> Result<Option<UserId>, Refusal> {
         let external_id = match who {
             Who::User(user) => return Ok(Some(user)),
             Who::Nobody => return Ok(None),
@@ -34,9 +34,11 @@ impl<'a> People<'a> {
         if let Some(user) = self.known.get(external_id) {
             return Ok(*user);
         }
-        let user = self.guildhall.point(self.deployment, |tx| {
-            users::with_external_id(tx, external_id)
-        })?;
+        let wanted = external_id.to_owned();
+        let find = self.guildhall.point(self.deployment, move |tx| {
+            users::with_external_id(tx, &wanted)
+        });
+        let user = find.await?;
         self.known.insert(external_id, user);
         Ok(user)
     }

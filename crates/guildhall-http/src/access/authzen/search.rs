@@ -110,7 +110,8 @@ pub(crate) async fn search_resource(
         terms.action().map_err(refuse)?,
     );
     let user = People::new(&app.guildhall, question.caller.deployment)
-        .user(terms.who().map_err(refuse)?)?;
+        .user(terms.who().map_err(refuse)?)
+        .await?;
     if kind == ORGANIZATION {
         let demanded = terms
             .demanded(Target::Organization(None))
@@ -168,7 +169,8 @@ pub(crate) async fn search_action(
     let terms = Terms::alone(&search);
     let target = terms.target().map_err(refuse)?;
     let user = People::new(&app.guildhall, question.caller.deployment)
-        .user(terms.who().map_err(refuse)?)?;
+        .user(terms.who().map_err(refuse)?)
+        .await?;
     let (named, end) = match target {
         Target::Organization(_) => (Named::All, String::new()),
         Target::Thing(_, id) => {

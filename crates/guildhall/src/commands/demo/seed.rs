@@ -45,7 +45,7 @@ pub(super) async fn write(
         progress,
     };
     let people = seeder.people(&plan.people).await?;
-    let admin = seeder.admin_role()?;
+    let admin = seeder.admin_role().await?;
     for (number, organization) in (1..).zip(&plan.organizations) {
         seeder
             .organization(number, organization, &people, admin)
@@ -73,10 +73,11 @@ impl Seeder {
         written.finish().await
     }
 
-    fn admin_role(&self) -> Result<Option<RoleId>, Failure> {
+    async fn admin_role(&self) -> Result<Option<RoleId>, Failure> {
         let roles = self
             .guildhall
-            .point(self.deployment, roles::list_of_deployment)?;
+            .point(self.deployment, roles::list_of_deployment)
+            .await?;
         Ok(roles
             .data
             .into_iter()

@@ -1,0 +1,162 @@
+//! PostgreSQL, and what speaks its protocol.
+//!
+//! A command runs on a thread that may block, on a connection of its own (see [`session`]), in a transaction of its own
+//! (see [`engine`]); commands that touch the same rows wait for each other in the database. Reads see one moment:
+//! `REPEATABLE READ`. Changes are right under `READ COMMITTED` and above, because each begins by locking the row of its
+//! stream, and ends in guarded writes.
+
+mod bound;
+pub(crate) mod engine;
+mod error;
+mod migrate;
+mod options;
+mod session;
+mod tls;
+
+use std::cell::{Cell, RefCell};
+
+pub use options::{CONNECTIONS, PostgresOptions, STATEMENT_TIMEOUT};
+use session::Session;
+
+use crate::error::DbError;
+use crate::statement::Stmt;
+use crate::tx::Row;
+use crate::value::{Param, Value};
+use bound::Found;
+
+/// What a transaction is for, as its first words say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Changes, at the isolation level that the database is set to.
+    Change,
+    /// Reading, at one moment.
+    Read,
+}
+
+impl Purpose {
+    const fn opening(self) -> &'static str {
+        match self {
+            // The number is what its end can be asked for by, if the answer to the commit is lost.
+            Self::Change => "BEGIN READ WRITE; SELECT pg_current_xact_id()",
+            Self::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        }
+    }
+}
+
+/// A transaction on a PostgreSQL connection. It is opened with the first statement, on the same way.
+#[derive(Debug)]
+pub struct PostgresTx<'c> {
+    session: &'c Session,
+    purpose: Purpose,
+    open: Cell<bool>,
+    /// What the engine first said no to: after that the transaction does nothing any more.
+    failure: RefCell<Option<Failure>>,
+}
+
+/// Why a transaction cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// Somebody else was in the way: the same again may succeed.
+    Conflict,
+    /// The connection is gone, or the server is.
+    Lost,
+    /// Anything else.
+    Refused,
+}
+
+/// A row of a PostgreSQL result.
+pub(crate) type PostgresRow<'r> = &'r tokio_postgres::Row;
+
+/// The value of a column; or why it is none of the portable subset.
+pub(crate) fn value(row: PostgresRow<'_>, index: usize) -> Result<Value<'_>, &'static str> {
+    row.try_get::<_, Found<'_>>(index)
+        .map(|found| found.0)
+        .map_err(|_| "no such column, or none of the portable subset")
+}
+
+impl<'c> PostgresTx<'c> {
+    fn new(session: &'c Session, purpose: Purpose) -> Self {
+        Self {
+            session,
+            purpose,
+            open: Cell::new(false),
+            failure: RefCell::default(),
+        }
+    }
+
+    /// Runs a step of the transaction, which it opens if it is the first.
+    fn step<T>(
+        &self,
+        run: impl FnOnce(Option<&'static str>) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
+        let opening = (!self.open.replace(true)).then(|| self.purpose.opening());
+        run(opening).inspect_err(|error| self.note(error))
+    }
+
+    /// Notes why the transaction cannot go on.
+    pub(crate) fn note(&self, error: &DbError) {
+        let failure = match error {
+            DbError::Conflict => Failure::Conflict,
+            DbError::Unavailable(_) | DbError::Closed => Failure::Lost,
+            _ => Failure::Refused,
+        };
+        self.failure.borrow_mut().get_or_insert(failure);
+    }
+
+    /// What the engine said no to, if it did.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        *self.failure.borrow()
+    }
+
+    /// Commits or rolls back, if there was any statement.
+    pub(crate) fn end(self, text: &'static str) -> Result<(), DbError> {
+        if self.open.get() {
+            self.session.batch(text)
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(crate) fn one<T, E: From<DbError>>(
+        &self,
+        statement: &'static Stmt,
+        params: &[&dyn Param],
+        map: impl FnOnce(&Row<'_>) -> Result<T, E>,
+    ) -> Result<Option<T>, E> {
+        let rows = self.step(|opening| self.session.query(opening, statement, params))?;
+        rows.first()
+            .map(|row| map(&Row::postgres(row, statement)))
+            .transpose()
+    }
+
+    pub(crate) fn each<E: From<DbError>>(
+        &self,
+        statement: &'static Stmt,
+        params: &[&dyn Param],
+        mut visit: impl FnMut(&Row<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let rows = self.step(|opening| self.session.query(opening, statement, params))?;
+        rows.iter()
+            .try_for_each(|row| visit(&Row::postgres(row, statement)))
+    }
+
+    pub(crate) fn exec(
+        &self,
+        statement: &'static Stmt,
+        params: &[&dyn Param],
+    ) -> Result<u64, DbError> {
+        let deletes = statement.postgres().starts_with("DELETE");
+        self.step(|opening| {
+            let done = self.session.execute(opening, statement, params);
+            match done {
+                // What refers to it was written since this transaction looked.
+                Err(DbError::ForeignKey) if deletes => Err(DbError::Conflict),
+                done => done,
+            }
+        })
+    }
+
+    pub(crate) fn check(&self, statement: &'static Stmt) -> Result<(), DbError> {
+        self.session.check(statement)
+    }
+}

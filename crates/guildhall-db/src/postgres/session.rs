@@ -1,0 +1,183 @@
+//! One connection, driven by whichever thread uses it.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use futures_util::future;
+use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::{Client, Config, Row, SimpleQueryMessage, Statement};
+
+use super::bound::Bound;
+use crate::error::DbError;
+use crate::postgres::tls::Tls;
+use crate::statement::Stmt;
+use crate::value::Param;
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A connection, with what is prepared on it.
+///
+/// It has a runtime of its own, of the thread that uses it: a round trip then wakes no other thread. While nobody uses it,
+/// nobody reads from it; that it was lost meanwhile is seen at the next use.
+#[derive(Debug)]
+pub(super) struct Session {
+    client: Client,
+    prepared: RefCell<HashMap<&'static str, Statement>>,
+    /// What the last opening of a transaction told.
+    told: RefCell<Option<String>>,
+    runtime: OwnRuntime,
+}
+
+/// A runtime that may be dropped on any thread.
+#[derive(Debug)]
+struct OwnRuntime(Option<Runtime>);
+
+impl Drop for OwnRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl OwnRuntime {
+    fn new() -> Result<Self, DbError> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        runtime
+            .map(|runtime| Self(Some(runtime)))
+            .map_err(|error| DbError::Engine(Box::new(error)))
+    }
+
+    fn block_on<F: Future>(&self, work: F) -> Result<F::Output, DbError> {
+        let runtime = self.0.as_ref().ok_or(DbError::Closed)?;
+        Ok(runtime.block_on(work))
+    }
+}
+
+impl Session {
+    /// Connects; on a thread that may block.
+    pub(super) fn open(config: &Config, tls: &Tls) -> Result<Self, DbError> {
+        let runtime = OwnRuntime::new()?;
+        let connect = async {
+            let connecting = tokio::time::timeout(CONNECT_TIMEOUT, config.connect(tls.clone()));
+            let (client, connection) = connecting.await.map_err(late)??;
+            tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    tracing::warn!(%error, "a connection to PostgreSQL was lost");
+                }
+            });
+            Ok::<_, DbError>(client)
+        };
+        let client = runtime.block_on(connect)??;
+        Ok(Self {
+            client,
+            prepared: RefCell::default(),
+            told: RefCell::default(),
+            runtime,
+        })
+    }
+
+    /// Whether it is still there, as far as this side was told.
+    pub(super) fn is_alive(&self) -> bool {
+        // What came in while nobody looked is read now: the second turn is that of the one who was woken in the first.
+        let look = async {
+            tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
+        };
+        self.runtime.block_on(look).is_ok() && !self.client.is_closed()
+    }
+
+    /// What the opening of the transaction told.
+    pub(super) fn take_told(&self) -> Option<String> {
+        self.told.borrow_mut().take()
+    }
+
+    /// Runs statements that have no parameters and whose answers nobody needs.
+    pub(super) fn batch(&self, text: &str) -> Result<(), DbError> {
+        self.runtime.block_on(self.client.batch_execute(text))??;
+        Ok(())
+    }
+
+    /// The rows of a statement; `before` goes ahead of it on the same way, if there is one.
+    pub(super) fn query(
+        &self,
+        before: Option<&'static str>,
+        statement: &'static Stmt,
+        params: &[&dyn Param],
+    ) -> Result<Vec<Row>, DbError> {
+        self.runtime.block_on(async {
+            let prepared = self.prepare(statement).await?;
+            let run = async {
+                let bound = params.iter().map(|param| Bound(param.value()));
+                let rows = self.client.query_raw(&prepared, bound).await?;
+                rows.try_collect().await
+            };
+            self.after(before, run).await
+        })?
+    }
+
+    /// How many rows a statement touched; `before` as in [`Session::query`].
+    pub(super) fn execute(
+        &self,
+        before: Option<&'static str>,
+        statement: &'static Stmt,
+        params: &[&dyn Param],
+    ) -> Result<u64, DbError> {
+        self.runtime.block_on(async {
+            let prepared = self.prepare(statement).await?;
+            let bound = params.iter().map(|param| Bound(param.value()));
+            let run = self.client.execute_raw(&prepared, bound);
+            self.after(before, run).await
+        })?
+    }
+
+    /// Lets the server read a statement without running it.
+    pub(super) fn check(&self, statement: &'static Stmt) -> Result<(), DbError> {
+        self.runtime
+            .block_on(async { self.prepare(statement).await.map(drop) })?
+    }
+
+    /// The first text that a query without parameters finds.
+    pub(super) fn text(&self, query: &str) -> Result<Option<String>, DbError> {
+        let messages = self.runtime.block_on(self.client.simple_query(query))??;
+        Ok(first_text(&messages))
+    }
+
+    async fn prepare(&self, statement: &'static Stmt) -> Result<Statement, DbError> {
+        let text = statement.postgres();
+        if let Some(prepared) = self.prepared.borrow().get(text) {
+            return Ok(prepared.clone());
+        }
+        let prepared = self.client.prepare(text).await?;
+        self.prepared.borrow_mut().insert(text, prepared.clone());
+        Ok(prepared)
+    }
+
+    /// Both are sent before either is answered: one round trip.
+    async fn after<T>(
+        &self,
+        before: Option<&'static str>,
+        run: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, DbError> {
+        let Some(before) = before else {
+            return Ok(run.await?);
+        };
+        let (before, ran) = future::join(self.client.simple_query(before), run).await;
+        *self.told.borrow_mut() = first_text(&before?);
+        Ok(ran?)
+    }
+}
+
+fn first_text(messages: &[SimpleQueryMessage]) -> Option<String> {
+    messages.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    })
+}
+
+fn late(elapsed: tokio::time::error::Elapsed) -> DbError {
+    DbError::Unavailable(Box::new(elapsed))
+}

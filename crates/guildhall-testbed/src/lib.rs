@@ -1,0 +1,67 @@
+//! A new database for a test, of the engine that the tests are run on.
+//!
+//! The engine is SQLite, or PostgreSQL when [`DATABASE_URL`] names one: the same tests run on both. `cargo xtask test` starts
+//! the servers; what a test leaves in one goes away with it.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use guildhall_db::{PostgresOptions, Source};
+use tempfile::TempDir;
+
+/// The variable that names the PostgreSQL to run the tests on.
+pub const DATABASE_URL: &str = "GUILDHALL_TEST_DATABASE_URL";
+
+/// The name of the file on SQLite.
+const FILE: &str = "guildhall.db";
+
+/// Connections of one server under test: there are many at once.
+const CONNECTIONS: usize = 8;
+
+/// A place with a database that nobody else has.
+#[derive(Debug)]
+pub struct Place {
+    directory: TempDir,
+    source: Source,
+}
+
+impl Place {
+    /// A place whose database is yet to be made.
+    ///
+    /// # Errors
+    /// Of the file system, which has no room for a directory.
+    pub fn new() -> std::io::Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let source = match std::env::var(DATABASE_URL) {
+            Ok(url) => Source::Postgres(PostgresOptions {
+                schema: Some(schema()),
+                connections: CONNECTIONS,
+                ..PostgresOptions::new(url)
+            }),
+            Err(_) => Source::Sqlite(directory.path().join(FILE)),
+        };
+        Ok(Self { directory, source })
+    }
+
+    /// Where the database is.
+    pub fn source(&self) -> Source {
+        self.source.clone()
+    }
+
+    /// The directory, which goes away with this.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+}
+
+/// Whether the tests run on PostgreSQL.
+pub fn on_postgres() -> bool {
+    std::env::var_os(DATABASE_URL).is_some()
+}
+
+/// A name that no other test has: tests run in processes of their own.
+fn schema() -> String {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+    format!("test_{}_{number}", std::process::id())
+}

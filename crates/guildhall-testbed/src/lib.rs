@@ -32,13 +32,13 @@ impl Place {
     /// Of the file system, which has no room for a directory.
     pub fn new() -> std::io::Result<Self> {
         let directory = tempfile::tempdir()?;
-        let source = match std::env::var(DATABASE_URL) {
-            Ok(url) => Source::Postgres(PostgresOptions {
+        let source = match database_url() {
+            Some(url) => Source::Postgres(PostgresOptions {
                 schema: Some(schema()),
                 connections: CONNECTIONS,
                 ..PostgresOptions::new(url)
             }),
-            Err(_) => Source::Sqlite(directory.path().join(FILE)),
+            None => Source::Sqlite(directory.path().join(FILE)),
         };
         Ok(Self { directory, source })
     }
@@ -56,7 +56,15 @@ impl Place {
 
 /// Whether the tests run on PostgreSQL.
 pub fn on_postgres() -> bool {
-    std::env::var_os(DATABASE_URL).is_some()
+    database_url().is_some()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it is no setting of the server, but of the run of the tests"
+)]
+fn database_url() -> Option<String> {
+    std::env::var(DATABASE_URL).ok()
 }
 
 /// A name that no other test has: tests run in processes of their own.

@@ -4,44 +4,24 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process;
-use std::sync::Arc;
 
-use guildhall_core::ambient::{SystemClock, SystemRng};
 use guildhall_core::backup::SERVER_LOCK_FILE;
-use guildhall_core::{
-    DATABASE_FILE, DbError, DirectoryLock, Guildhall, LockError, Settings, Slot, Source,
-};
+use guildhall_core::{DATABASE_FILE, DbError, DirectoryLock, LockError};
 
-use crate::config::{self, Place};
 use crate::failure::{EXIT_INTERNAL, Failure};
 use crate::output;
 
 /// Held by the run of the command line that changes something, so that no two give out ids at once.
 const COMMAND_LOCK: &str = "command.lock";
 
-/// The command line checks no access.
-const NO_CACHE: usize = 0;
-
 /// A data directory that this run was pointed at.
 #[derive(Clone, Debug)]
 pub(crate) struct DataDir(PathBuf);
-
-/// A database that is opened to be changed, beside a server that may be running.
-#[derive(Debug)]
-pub(crate) struct Changeable {
-    pub(crate) guildhall: Guildhall,
-    _lock: DirectoryLock,
-}
 
 impl DataDir {
     /// The directory with this path.
     pub(crate) fn new(path: PathBuf) -> Self {
         Self(path)
-    }
-
-    /// The directory that the layers of the configuration name.
-    pub(crate) fn configured(place: Place) -> Result<Self, Failure> {
-        config::data_dir(place).map(Self)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -73,34 +53,8 @@ impl DataDir {
         })
     }
 
-    /// Opens the database for the server.
-    pub(crate) fn open_as_server(
-        &self,
-        public_url: String,
-        access_cache_bytes: usize,
-    ) -> Result<Guildhall, Failure> {
-        Ok(self.open(Slot::Server, public_url, access_cache_bytes)?)
-    }
-
-    /// Opens the database to look at it.
-    pub(crate) fn open_to_read(&self) -> Result<Guildhall, Failure> {
-        self.must_have_a_database()?;
-        Ok(self.open(Slot::CommandLine, String::new(), NO_CACHE)?)
-    }
-
-    /// Opens the database to change something, after every other run of the command line that does.
-    pub(crate) fn open_to_change(&self) -> Result<Changeable, Failure> {
-        self.must_have_a_database()?;
-        self.open_as_command_line()
-    }
-
-    /// The same for a newcomer, who may not have started a server yet.
-    pub(crate) fn create_and_open_to_change(&self) -> Result<Changeable, Failure> {
-        self.create()?;
-        self.open_as_command_line()
-    }
-
-    fn open_as_command_line(&self) -> Result<Changeable, Failure> {
+    /// Takes the turn of the command line, after every other run of it that changes something.
+    pub(crate) fn lock_as_command_line(&self) -> Result<DirectoryLock, Failure> {
         let path = self.0.join(COMMAND_LOCK);
         let lock = match DirectoryLock::try_take(&path) {
             Err(LockError::Held { .. }) => {
@@ -109,30 +63,7 @@ impl DataDir {
             }
             taken => taken,
         };
-        let lock =
-            lock.map_err(|error| Failure::refused("cannot use the data directory", &error))?;
-        let guildhall = self.open(Slot::CommandLine, String::new(), NO_CACHE)?;
-        Ok(Changeable {
-            guildhall,
-            _lock: lock,
-        })
-    }
-
-    fn open(
-        &self,
-        slot: Slot,
-        public_url: String,
-        access_cache_bytes: usize,
-    ) -> Result<Guildhall, DbError> {
-        Guildhall::open(Settings {
-            source: Source::Sqlite(self.database()),
-            slot,
-            public_url,
-            access_cache_bytes,
-            clock: Arc::new(SystemClock),
-            rng: Arc::new(SystemRng),
-            fatal: end_the_process,
-        })
+        lock.map_err(|error| Failure::refused("cannot use the data directory", &error))
     }
 
     /// A directory that was mistyped is not created: nobody would find the key that was made in it.
@@ -153,7 +84,7 @@ impl DataDir {
     clippy::exit,
     reason = "no command may go on, on whichever thread it runs"
 )]
-fn end_the_process(error: &DbError) {
+pub(crate) fn end_the_process(error: &DbError) {
     tracing::error!(
         %error,
         cause = std::error::Error::source(error),

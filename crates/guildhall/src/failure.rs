@@ -64,6 +64,10 @@ impl From<DbError> for Failure {
             DbError::Foreign { .. } | DbError::SchemaTooNew { .. } => {
                 Self::Refused(error.to_string())
             }
+            // Who sits here can do something about it.
+            DbError::Address(_) | DbError::Authorities { .. } | DbError::Unavailable(_) => {
+                Self::Refused(chain(&error))
+            }
             DbError::StorageFull => Self::Refused(
                 "the disk of the data directory is full; nothing is lost: make room on it and try again"
                     .to_owned(),

@@ -13,6 +13,7 @@ mod logging;
 mod output;
 mod progress;
 mod serve;
+mod store;
 mod supervisor;
 mod table;
 mod welcome;

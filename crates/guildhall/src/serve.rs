@@ -20,28 +20,34 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::config::Config;
-use crate::data_dir::DataDir;
 use crate::failure::{Failure, chain};
+use crate::store::Store;
 use crate::supervisor::Supervisor;
 use crate::{logging, output, welcome};
 
 /// Runs the server until it is told to stop.
 pub(crate) fn run(config: &Config) -> Result<ExitCode, Failure> {
     logging::start(&config.log)?;
-    let data_dir = DataDir::new(config.data_dir.clone());
-    data_dir.create()?;
-    let _lock = data_dir.lock_as_server()?;
+    let store = Store::new((config.data_dir.clone(), config.database.clone()));
+    let _lock = match &store {
+        Store::Directory(data_dir) => {
+            data_dir.create()?;
+            Some(data_dir.lock_as_server()?)
+        }
+        // There may be any number of servers.
+        Store::Postgres(_) => None,
+    };
     let runtime = Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::refused("cannot start the threads of the server", &error))?;
-    let outcome = runtime.block_on(serve(config, &data_dir));
+    let outcome = runtime.block_on(serve(config, &store));
     // Whatever still runs belongs to nobody: every request is answered, or was given up.
     runtime.shutdown_background();
     outcome
 }
 
-async fn serve(config: &Config, data_dir: &DataDir) -> Result<ExitCode, Failure> {
+async fn serve(config: &Config, store: &Store) -> Result<ExitCode, Failure> {
     let mut signals = Signals::listen()?;
     let mut options = ServerOptions::new(config.listen);
     options.tls.clone_from(&config.tls);
@@ -52,7 +58,7 @@ async fn serve(config: &Config, data_dir: &DataDir) -> Result<ExitCode, Failure>
         .map_err(|error| cannot_serve(&error))?;
     let local = server.local_address();
 
-    let guildhall = data_dir.open_as_server(config.public_url(local), config.access_cache_bytes)?;
+    let guildhall = store.open_as_server(config.public_url(local), config.access_cache_bytes)?;
     let deployments = deployments::list(&guildhall).await?;
     if deployments
         .iter()
@@ -73,7 +79,7 @@ async fn serve(config: &Config, data_dir: &DataDir) -> Result<ExitCode, Failure>
     let router = shell::wrap(routes::router(app), bounds, metrics.clone(), request_ids()?);
     let _background = Supervisor::start(&guildhall);
 
-    announce(config, &config.local_url(local), data_dir)?;
+    announce(config, &config.local_url(local), store)?;
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = server.serve(router, metrics, async { drop(stopped.await) });
     Ok(until_told(&mut signals, serving, stop).await)
@@ -106,15 +112,15 @@ async fn until_told(
     }
 }
 
-fn announce(config: &Config, url: &str, data_dir: &DataDir) -> Result<(), Failure> {
+fn announce(config: &Config, url: &str, store: &Store) -> Result<(), Failure> {
     let version = env!("CARGO_PKG_VERSION");
-    tracing::info!(url, data_dir = %data_dir.path().display(), version, "listening");
+    tracing::info!(url, data = store.name(), version, "listening");
     if config.public_url_is_missing() {
         tracing::warn!(
             "image addresses begin with {url}; say with `--public-url` what clients call"
         );
     }
-    output::print(&welcome::text(url, data_dir.path()))
+    output::print(&welcome::text(url, &store.flag()))
 }
 
 fn cannot_serve(error: &ServeError) -> Failure {

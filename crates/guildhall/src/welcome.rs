@@ -1,15 +1,12 @@
 //! What a person reads when the server has started: where it is, how to get in, what to try.
 
-use std::path::Path;
-
 /// The greeting, ready to be pasted from.
-pub(crate) fn text(url: &str, data_dir: &Path) -> String {
+pub(crate) fn text(url: &str, flag: &str) -> String {
     let program = program();
-    let data_dir = quoted(&data_dir.display().to_string());
     format!(
         "guildhall {version} listens on {url}
 
-  get a key          KEY=$({program} key create --data-dir {data_dir})
+  get a key          KEY=$({program} key create {flag})
   try it             curl --header \"authorization: Bearer $KEY\" --form name=Acme {url}/organizations
   read on            {url}/docs
   stop               Ctrl-C

@@ -405,6 +405,10 @@ fn snapshot<T, E: From<DbError>>(
 }
 
 /// Waits longer with each try, and not as long as others who began to wait at the same time.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "on a thread that may block: the pause is short, and is what makes the next try worth it"
+)]
 fn pause(tries: u32) {
     let longest = PAUSE_MIN
         .saturating_mul(2_u32.saturating_pow(tries))

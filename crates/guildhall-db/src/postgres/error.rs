@@ -52,7 +52,7 @@ fn is_lost(error: &tokio_postgres::Error) -> bool {
     use std::error::Error;
     let broken = error
         .source()
-        .is_some_and(|source| source.is::<std::io::Error>());
+        .is_some_and(<dyn Error>::is::<std::io::Error>);
     error.is_closed() || broken
 }
 
@@ -62,12 +62,11 @@ mod tests {
 
     #[test]
     fn a_duplicate_is_named_as_the_embedded_engine_names_it() {
-        let duplicate = |constraint| unique(Some(constraint));
         assert!(
-            matches!(duplicate("unique_users__username_key"), DbError::Unique(column) if column == "users.username_key")
+            matches!(unique(Some("unique_users__username_key")), DbError::Unique(column) if column == "users.username_key")
         );
         assert!(matches!(
-            duplicate("idempotency_records_pkey"),
+            unique(Some("idempotency_records_pkey")),
             DbError::Conflict
         ));
     }

@@ -69,6 +69,11 @@ fn next_step(session: &Session, steps: &[Migration]) -> Result<(), DbError> {
     session.batch("COMMIT")
 }
 
+/// Waits for others who do the same.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "on a thread that may block, before anything is served"
+)]
 fn patiently(mut work: impl FnMut() -> Result<(), DbError>) -> Result<(), DbError> {
     let start = std::time::Instant::now();
     loop {

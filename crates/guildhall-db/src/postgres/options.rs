@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio_postgres::Config;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 
 use crate::error::DbError;
 
@@ -62,6 +62,20 @@ impl PostgresOptions {
             statement_timeout: STATEMENT_TIMEOUT,
             authorities: None,
         }
+    }
+
+    /// The database for people: without the password, and without an address that cannot be read.
+    pub fn place(&self) -> String {
+        let Ok(config) = self.url.parse::<Config>() else {
+            return "PostgreSQL".to_owned();
+        };
+        let hosts = config.get_hosts().iter().map(|host| match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(path) => path.display().to_string(),
+        });
+        let hosts: Vec<_> = hosts.collect();
+        let database = config.get_dbname().unwrap_or_default();
+        format!("{database} on {}", hosts.join(", "))
     }
 
     /// What each connection is made with.

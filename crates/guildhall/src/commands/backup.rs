@@ -5,13 +5,14 @@ use std::fs;
 use guildhall_core::backup;
 
 use crate::cli::Backup;
-use crate::data_dir::DataDir;
 use crate::failure::Failure;
 use crate::progress::Progress;
+use crate::store::Store;
 use crate::{output, welcome};
 
 pub(super) fn run(words: Backup) -> Result<(), Failure> {
-    let data_dir = DataDir::configured(words.place)?;
+    let data_dir = Store::configured(words.place)?
+        .directory("PostgreSQL is backed up by its own tools, such as `pg_dump`")?;
     data_dir.must_have_a_database()?;
     let file = words.file.display();
     let progress = Progress::new("copying", 0);

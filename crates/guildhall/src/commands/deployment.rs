@@ -5,8 +5,8 @@ use guildhall_core::deployments;
 use super::wait;
 use crate::cli::DeploymentVerb;
 use crate::config::Place;
-use crate::data_dir::DataDir;
 use crate::failure::Failure;
+use crate::store::Store;
 use crate::table::{minute, table};
 use crate::{output, welcome};
 
@@ -23,20 +23,20 @@ pub(super) fn run(verb: DeploymentVerb) -> Result<(), Failure> {
 }
 
 fn create(name: &str, place: Place) -> Result<(), Failure> {
-    let data_dir = DataDir::configured(place)?;
-    let opened = data_dir.open_to_change()?;
+    let store = Store::configured(place)?;
+    let opened = store.open_to_change()?;
     let made = wait(async { Ok(deployments::create(&opened.guildhall, name).await?) })?;
     let program = welcome::program();
-    let path = welcome::quoted(&data_dir.path().display().to_string());
+    let flag = store.flag();
     output::print(&format!(
         "made the deployment `{name}` with the id {id}\n\
-         get a key with `{program} key create --deployment {name} --data-dir {path}`\n",
+         get a key with `{program} key create --deployment {name} {flag}`\n",
         id = made.id,
     ))
 }
 
 fn update(name: &str, max_members: u32, place: Place) -> Result<(), Failure> {
-    let opened = DataDir::configured(place)?.open_to_change()?;
+    let opened = Store::configured(place)?.open_to_change()?;
     let guildhall = &opened.guildhall;
     wait(async {
         let deployment = deployments::operator(guildhall, name).await?;
@@ -49,7 +49,7 @@ fn update(name: &str, max_members: u32, place: Place) -> Result<(), Failure> {
 }
 
 fn list(json: bool, place: Place) -> Result<(), Failure> {
-    let guildhall = DataDir::configured(place)?.open_to_read()?;
+    let guildhall = Store::configured(place)?.open_to_read()?;
     let deployments = wait(async { Ok(deployments::list(&guildhall).await?) })?;
     if json {
         return output::json(&deployments);

@@ -9,12 +9,12 @@ use guildhall_core::Guildhall;
 use guildhall_core::export::{self, ExportSummary};
 
 use crate::cli::Export;
-use crate::data_dir::DataDir;
 use crate::failure::Failure;
 use crate::output;
+use crate::store::Store;
 
 pub(super) fn run(words: Export) -> Result<(), Failure> {
-    let guildhall = DataDir::configured(words.place)?.open_to_read()?;
+    let guildhall = Store::configured(words.place)?.open_to_read()?;
     let summary = match &words.file {
         Some(path) => Some(to_file(&guildhall, path)?),
         None => to_stdout(&guildhall)?,

@@ -10,9 +10,9 @@ use serde::Serialize;
 
 use super::wait;
 use crate::cli::{KeyChange, KeyCreate, KeyList, KeyVerb};
-use crate::data_dir::DataDir;
 use crate::failure::Failure;
 use crate::output;
+use crate::store::Store;
 use crate::table::{minute, table};
 
 pub(super) fn run(verb: KeyVerb) -> Result<(), Failure> {
@@ -26,7 +26,7 @@ pub(super) fn run(verb: KeyVerb) -> Result<(), Failure> {
 
 /// Prints the secret and nothing else, so that a script can take it as it is.
 fn create(words: KeyCreate) -> Result<(), Failure> {
-    let opened = DataDir::configured(words.place)?.open_to_change()?;
+    let opened = Store::configured(words.place)?.open_to_change()?;
     let guildhall = &opened.guildhall;
     let scope = if words.read_only {
         KeyScope::ReadOnly
@@ -45,7 +45,7 @@ fn create(words: KeyCreate) -> Result<(), Failure> {
 }
 
 fn list(words: KeyList) -> Result<(), Failure> {
-    let guildhall = DataDir::configured(words.place)?.open_to_read()?;
+    let guildhall = Store::configured(words.place)?.open_to_read()?;
     let keys = wait(all(&guildhall, words.deployment.as_deref()))?;
     if words.json {
         return output::json(&keys);
@@ -84,7 +84,7 @@ fn list(words: KeyList) -> Result<(), Failure> {
 }
 
 fn revoke(words: KeyChange) -> Result<(), Failure> {
-    let opened = DataDir::configured(words.place)?.open_to_change()?;
+    let opened = Store::configured(words.place)?.open_to_change()?;
     let guildhall = &opened.guildhall;
     let key = wait(async {
         let deployment = deployment_of(guildhall, words.id, words.deployment.as_deref()).await?;
@@ -94,7 +94,7 @@ fn revoke(words: KeyChange) -> Result<(), Failure> {
 }
 
 fn rotate(words: KeyChange) -> Result<(), Failure> {
-    let opened = DataDir::configured(words.place)?.open_to_change()?;
+    let opened = Store::configured(words.place)?.open_to_change()?;
     let guildhall = &opened.guildhall;
     let (_, secret) = wait(async {
         let deployment = deployment_of(guildhall, words.id, words.deployment.as_deref()).await?;

@@ -3,13 +3,14 @@
 use guildhall_core::backup;
 
 use crate::cli::Restore;
-use crate::data_dir::DataDir;
 use crate::failure::Failure;
 use crate::progress::Progress;
+use crate::store::Store;
 use crate::{output, welcome};
 
 pub(super) fn run(words: Restore) -> Result<(), Failure> {
-    let data_dir = DataDir::configured(words.place)?;
+    let data_dir = Store::configured(words.place)?
+        .directory("PostgreSQL is restored by its own tools, such as `pg_restore`")?;
     // Here, because it is to be open to nobody but its owner.
     data_dir.create()?;
     let file = words.file.display();

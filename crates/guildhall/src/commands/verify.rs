@@ -5,14 +5,14 @@ use std::process::ExitCode;
 use guildhall_core::verify::{self, Finding, Report, Step};
 
 use crate::cli::Verify;
-use crate::data_dir::DataDir;
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::Progress;
+use crate::store::Store;
 
 pub(super) fn run(words: Verify) -> Result<ExitCode, Failure> {
-    let data_dir = DataDir::configured(words.place)?;
-    let guildhall = data_dir.open_to_read().map_err(|failure| match failure {
+    let store = Store::configured(words.place)?;
+    let guildhall = store.open_to_read().map_err(|failure| match failure {
         // What is asked here is whether the database is sound: this is an answer, and not a failure to answer.
         Failure::Internal(text) => Failure::Refused(format!(
             "the database cannot be opened, and may be damaged: {text}; `guildhall restore` makes a new data \
@@ -36,7 +36,7 @@ pub(super) fn run(words: Verify) -> Result<ExitCode, Failure> {
     if words.json {
         output::json(&report)?;
     } else {
-        output::print(&text(&report, &data_dir.path().display().to_string()))?;
+        output::print(&text(&report, &store.name()))?;
     }
     Ok(if report.is_sound() {
         ExitCode::SUCCESS
@@ -46,7 +46,7 @@ pub(super) fn run(words: Verify) -> Result<ExitCode, Failure> {
 }
 
 /// The report for people: what is broken first, what was looked at last.
-fn text(report: &Report, data_dir: &str) -> String {
+fn text(report: &Report, store: &str) -> String {
     let mut lines: Vec<String> = report.findings.iter().map(line).collect();
     let told = u64::try_from(lines.len()).unwrap_or_default();
     if report.findings_count > told {
@@ -56,7 +56,7 @@ fn text(report: &Report, data_dir: &str) -> String {
         lines.push(String::new());
     }
     lines.push(format!(
-        "looked at `{data_dir}`: {deployments} deployments, {organizations} organizations, {members} members, \
+        "looked at `{store}`: {deployments} deployments, {organizations} organizations, {members} members, \
          {roles} roles, {users} users, {entries} entries of the ledger",
         deployments = report.deployments,
         organizations = report.organizations,

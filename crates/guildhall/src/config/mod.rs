@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use guildhall_core::ACCESS_CACHE_BYTES;
+use guildhall_core::{ACCESS_CACHE_BYTES, PostgresOptions};
 use guildhall_http::server::CONNECTIONS_MAX;
 use guildhall_http::shell::IN_FLIGHT_MAX;
 use guildhall_http::tls::TlsOptions;
@@ -33,6 +33,7 @@ const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8480
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
+    pub(crate) database: Option<PostgresOptions>,
     pub(crate) listen: SocketAddr,
     public_url: Option<PublicUrl>,
     pub(crate) tls: Option<TlsOptions>,
@@ -64,26 +65,30 @@ pub(crate) fn server(config: Option<PathBuf>, flags: Options) -> Result<Config, 
     Config::layered(config, flags, &process)
 }
 
-/// The data directory, for every other verb.
-pub(crate) fn data_dir(place: Place) -> Result<PathBuf, Failure> {
+/// The data directory, and the PostgreSQL that is used instead of it if one is named; for every other verb.
+pub(crate) fn place(place: Place) -> Result<(PathBuf, Option<PostgresOptions>), Failure> {
     let flags = Options {
         data_dir: place.data_dir,
+        database: place.database,
         ..Options::default()
     };
     // Only where the data is: a bad variable of the server's is no reason not to revoke a key.
     let environment = environment::read::<Place>(&process)?;
     let below = Options {
         data_dir: environment.data_dir,
+        database: environment.database,
         ..Options::default()
     };
     let config = place.config.or(environment.config);
-    Ok(layers(config.as_deref(), flags, below)?.0)
+    let (data_dir, options) = layers(config.as_deref(), flags, below)?;
+    Ok((data_dir, options.database.postgres()?))
 }
 
 /// The address at which clients of this machine most likely reach the server, for what a verb suggests to try.
 pub(crate) fn likely_url(place: &Place) -> String {
     let flags = Options {
         data_dir: place.data_dir.clone(),
+        database: place.database.clone(),
         ..Options::default()
     };
     server(place.config.clone(), flags).map_or_else(
@@ -128,6 +133,7 @@ impl Config {
             data_dir,
             listen: options.listen.unwrap_or(LISTEN),
             tls: options.tls()?,
+            database: options.database.postgres()?,
             public_url: options.public_url,
             key_requests_a_minute: options.key_rate_limit.map(Count::get),
             access_cache_bytes: options

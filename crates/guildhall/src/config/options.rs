@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
+use guildhall_core::PostgresOptions;
 use guildhall_http::tls::TlsOptions;
 use serde::Deserialize;
 
-use super::value::{self, Bytes, Count, LogFilter, LogFormat, PublicUrl};
+use super::value::{self, Bytes, Count, DatabaseUrl, LogFilter, LogFormat, PublicUrl};
 use super::{DATA_DIR, FILE};
 use crate::failure::Failure;
 
@@ -22,6 +24,10 @@ pub(crate) struct Options {
     /// Where the data is; created if it is missing [default: ./guildhall-data]
     #[arg(long, value_name = "DIRECTORY")]
     pub(super) data_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    #[serde(default)]
+    pub(super) database: Database,
 
     /// The address that clients reach the server at; image addresses begin with it [default: the listen address]
     #[arg(long, value_name = "URL")]
@@ -61,12 +67,97 @@ pub(crate) struct Options {
     pub(super) log: Option<LogFilter>,
 }
 
+/// The PostgreSQL that the data is in; without an address it is in the data directory. In the TOML file this is the table
+/// `database`.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Database {
+    /// The PostgreSQL to keep the data in, `postgres://USER:PASSWORD@HOST/DATABASE` [default: the data directory]
+    #[arg(long = "database-url", value_name = "URL")]
+    url: Option<DatabaseUrl>,
+
+    /// A file that holds the address, which is a secret
+    #[arg(long = "database-url-file", value_name = "FILE")]
+    url_file: Option<PathBuf>,
+
+    /// The schema in that database; made if it is missing [default: by the database's own `search_path`]
+    #[arg(long = "database-schema", value_name = "NAME")]
+    schema: Option<String>,
+
+    /// A PEM file with who may vouch for the database's certificate [default: whom the system trusts]
+    #[arg(long = "database-ca", value_name = "FILE")]
+    ca: Option<PathBuf>,
+
+    /// Connections that are open to the database at the same time [default: 16]
+    #[arg(long = "database-connections", value_name = "COUNT")]
+    connections: Option<Count>,
+
+    /// How long a statement may run in the database [default: 20]
+    #[arg(long = "database-statement-timeout", value_name = "SECONDS")]
+    statement_timeout: Option<Count>,
+}
+
+impl Database {
+    fn or(self, below: Self) -> Self {
+        // The address is one setting that can be said in two ways.
+        let (url, url_file) = match (self.url, self.url_file) {
+            (None, None) => (below.url, below.url_file),
+            said => said,
+        };
+        Self {
+            url,
+            url_file,
+            schema: self.schema.or(below.schema),
+            ca: self.ca.or(below.ca),
+            connections: self.connections.or(below.connections),
+            statement_timeout: self.statement_timeout.or(below.statement_timeout),
+        }
+    }
+
+    fn relative_to(mut self, directory: &Path) -> Self {
+        for path in [&mut self.url_file, &mut self.ca] {
+            *path = path.take().map(|path| directory.join(path));
+        }
+        self
+    }
+
+    /// How the PostgreSQL is reached, if one is named.
+    pub(super) fn postgres(self) -> Result<Option<PostgresOptions>, Failure> {
+        let url = match (self.url, self.url_file) {
+            (None, None) => return Ok(None),
+            (Some(_), Some(_)) => {
+                return Err(Failure::Usage(
+                    "`database-url` and `database-url-file` both say where the database is: say one".to_owned(),
+                ));
+            }
+            (Some(url), None) => url.into(),
+            (None, Some(file)) => read(&file)?.trim().to_owned(),
+        };
+        let defaults = PostgresOptions::new(url);
+        let seconds = |count: Count| Duration::from_secs(count.get().get().into());
+        Ok(Some(PostgresOptions {
+            schema: self.schema,
+            authorities: self.ca,
+            connections: self
+                .connections
+                .map_or(defaults.connections, Count::to_usize),
+            statement_timeout: self
+                .statement_timeout
+                .map_or(defaults.statement_timeout, seconds),
+            ..defaults
+        }))
+    }
+}
+
 /// Where the data is, for the verbs that need nothing else.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Place {
     /// Where the data is [default: ./guildhall-data]
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) data_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) database: Database,
 
     /// The TOML file with settings [default: guildhall.toml in the data directory, if it is there]
     #[arg(long, value_name = "FILE")]
@@ -79,6 +170,7 @@ impl Options {
         Self {
             listen: self.listen.or(below.listen),
             data_dir: self.data_dir.or(below.data_dir),
+            database: self.database.or(below.database),
             public_url: self.public_url.or(below.public_url),
             tls_cert: self.tls_cert.or(below.tls_cert),
             tls_key: self.tls_key.or(below.tls_key),
@@ -111,14 +203,19 @@ impl Options {
         for path in [&mut self.data_dir, &mut self.tls_cert, &mut self.tls_key] {
             *path = path.take().map(|path| directory.join(path));
         }
+        self.database = self.database.relative_to(directory);
         self
     }
 }
 
+fn read(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path)
+        .map_err(|error| Failure::Usage(format!("cannot read `{}`: {error}", path.display())))
+}
+
 /// The file that `--config` names.
 pub(super) fn from_file(path: &Path) -> Result<Options, Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::Usage(format!("cannot read `{}`: {error}", path.display())))?;
+    let text = read(path)?;
     let options: Options = toml::from_str(&text).map_err(|error| {
         let text = error.to_string();
         Failure::Usage(format!(

@@ -19,22 +19,22 @@ use guildhall_core::{Deployment, Guildhall, Order, PageLimits, PageRequest};
 use super::wait;
 use crate::cli::Demo;
 use crate::config;
-use crate::data_dir::DataDir;
 use crate::failure::Failure;
+use crate::store::Store;
 use crate::{output, welcome};
 use plan::Plan;
 
 pub(super) fn run(words: Demo) -> Result<(), Failure> {
     let url = config::likely_url(&words.place);
-    let data_dir = DataDir::configured(words.place)?;
-    let opened = data_dir.create_and_open_to_change()?;
+    let store = Store::configured(words.place)?;
+    let opened = store.create_and_open_to_change()?;
     let name = &words.deployment;
     let plan = Plan::make();
     wait(async {
         let deployment = empty_deployment(&opened.guildhall, name).await?;
         seed::write(&opened.guildhall, deployment, &plan).await
     })?;
-    output::print(&summary(&plan, name, &data_dir, &url))
+    output::print(&summary(&plan, name, &store, &url))
 }
 
 /// The deployment with this name, made if it is missing.
@@ -68,19 +68,19 @@ async fn empty_deployment(guildhall: &Guildhall, name: &str) -> Result<Deploymen
     )))
 }
 
-fn summary(plan: &Plan, deployment: &str, data_dir: &DataDir, url: &str) -> String {
+fn summary(plan: &Plan, deployment: &str, store: &Store, url: &str) -> String {
     let program = welcome::program();
-    let path = welcome::quoted(&data_dir.path().display().to_string());
+    let flag = store.flag();
     format!(
         "filled the deployment `{deployment}`: {organizations} organizations, {users} users, \
          {roles} roles, {members} memberships
 
 try next
-  start the server   {program} serve --data-dir {path}
-  get a key          KEY=$({program} key create --deployment {deployment} --data-dir {path})
+  start the server   {program} serve {flag}
+  get a key          KEY=$({program} key create --deployment {deployment} {flag})
   largest first      curl --header \"authorization: Bearer $KEY\" '{url}/organizations?sort_key=member_count'
   find somebody      curl --header \"authorization: Bearer $KEY\" '{url}/users?search=yılmaz'
-  check it all       {program} verify --data-dir {path}
+  check it all       {program} verify {flag}
 
 ",
         organizations = plan.organizations.len(),

@@ -156,6 +156,7 @@ impl Guildhall {
             hooks,
             fatal: settings.fatal,
         })?;
+        snapshots.listen(&db)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 db: Arc::new(db),
@@ -206,7 +207,10 @@ impl Guildhall {
         };
         let (inner, request) = (Arc::clone(&self.inner), Arc::new(request));
         let (outer, promise) = (Arc::clone(&self.inner), Arc::clone(&request));
-        let snapshots = Arc::clone(&self.inner.snapshots);
+        let (snapshots, db) = (
+            Arc::clone(&self.inner.snapshots),
+            Arc::clone(&self.inner.db),
+        );
         self.inner
             .db
             .write(
@@ -216,7 +220,12 @@ impl Guildhall {
                     inner.run(sql, deployment, &request, &command)
                 },
                 move |sql, told| outer.remember(sql, deployment, &promise, &told.answer),
-                move |told| snapshots.publish(&told.news),
+                move |told| {
+                    snapshots.publish(&told.news);
+                    if !told.news.is_empty() {
+                        db.tell(|| Snapshots::hint(&told.news));
+                    }
+                },
             )
             .await
             .map(|told| told.answer)

@@ -11,7 +11,7 @@ use guildhall_types::ids::OrganizationId;
 use guildhall_types::{ErrorCode, Revision};
 
 use crate::access::difference::{Course, Difference, empty};
-use crate::access::snapshots::fetch;
+use crate::access::fetch::fetch;
 use crate::guildhall::{Guildhall, Inner};
 use crate::ledger;
 use crate::refusal::{Refusal, Refused};

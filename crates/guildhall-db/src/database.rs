@@ -181,6 +181,22 @@ impl Database {
         }
     }
 
+    /// Listens to the hints of other servers, where there may be any; [`Database::tell`] sends them.
+    pub fn listen(&self, heard: impl Fn(&str) + Send + Sync + 'static) -> Result<(), DbError> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(()),
+            Engine::Postgres(engine) => engine.listen(Arc::new(heard)),
+        }
+    }
+
+    /// Tells the other servers of something that is committed. They may hear it in some milliseconds, or never.
+    pub fn tell(&self, hint: impl FnOnce() -> String) {
+        match &self.engine {
+            Engine::Sqlite(_) => {}
+            Engine::Postgres(engine) => engine.tell(hint()),
+        }
+    }
+
     /// Refuses while the disk is known to be full: until a look at it, twice a second, finds room.
     pub fn has_room(&self) -> Result<(), DbError> {
         match &self.engine {

@@ -3,6 +3,7 @@
 //! The engine is SQLite, or PostgreSQL when [`DATABASE_URL`] names one: the same tests run on both. `cargo xtask test` starts
 //! the servers; what a test leaves in one goes away with it.
 
+use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -67,9 +68,9 @@ fn database_url() -> Option<String> {
     std::env::var(DATABASE_URL).ok()
 }
 
-/// A name that no other test has: tests run in processes of their own.
+/// A name that no other test has: they run in processes of their own, and what they leave stays for a while.
 fn schema() -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-    format!("test_{}_{number}", std::process::id())
+    format!("test_{:016x}", RandomState::new().hash_one(number))
 }

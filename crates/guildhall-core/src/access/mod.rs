@@ -11,6 +11,7 @@ pub(crate) mod cache;
 mod demanded;
 pub(crate) mod difference;
 mod explain;
+pub(crate) mod fetch;
 mod lists;
 mod load;
 mod moments;
@@ -35,7 +36,7 @@ use crate::guildhall::{Guildhall, Inner};
 use crate::paging::Effort;
 use crate::refusal::Refusal;
 use crate::scope::{Deployment, missing_deployment};
-use snapshots::{Soon, fetch, fetch_soon, load_beside};
+use fetch::{Soon, fetch, fetch_soon, load_beside};
 
 pub(crate) fn statements() -> Vec<&'static Stmt> {
     [load::STATEMENTS, lists::STATEMENTS, explain::STATEMENTS].concat()

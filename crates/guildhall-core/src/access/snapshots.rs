@@ -1,6 +1,5 @@
-//! The snapshots of this process: what is cached, how it is loaded, and how it hears of changes.
+//! The snapshots of this process: what is cached, and how it hears of changes.
 
-use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -8,18 +7,14 @@ use guildhall_access::{
     DeploymentChange, DeploymentSnapshot, OrganizationChange, OrganizationSnapshot,
 };
 use guildhall_db::{BatchHook, Database, DbError, Tx};
-use guildhall_types::ErrorCode;
+use guildhall_types::Revision;
 use guildhall_types::ids::{DeploymentId, OrganizationId};
 
-use super::cache::{Cache, CacheStats, Key, Landed, Offer, Step, Ticket, Trust, Value};
+use super::cache::{Cache, CacheStats, Trust, Value};
 use super::load::{self, Read};
 use super::news::{Effect, News};
-use crate::ledger;
 use crate::paging::Effort;
 use crate::refusal::Refusal;
-
-/// Entries of the ledger that are folded into a known value; after more it is read from the tables.
-const FOLDED_MAX: i64 = 256;
 
 /// An organization is found with its deployment only.
 pub(crate) type OrganizationKey = (DeploymentId, OrganizationId);
@@ -150,6 +145,43 @@ impl Snapshots {
         self.deployments.invalidate();
     }
 
+    /// Listens to what other servers change.
+    pub(crate) fn listen(self: &Arc<Self>, db: &Database) -> Result<(), DbError> {
+        let snapshots = Arc::clone(self);
+        db.listen(move |hint| hint.split(' ').for_each(|hint| snapshots.doubt(hint)))
+    }
+
+    /// What the other servers are told of changes: `<deployment>/<stream>@<revision>`, with a space between two.
+    pub(crate) fn hint(news: &[News]) -> String {
+        let hints = news.iter().map(|news| {
+            let News {
+                deployment,
+                stream,
+                revision,
+                ..
+            } = news;
+            format!("{deployment}/{stream}@{revision}")
+        });
+        hints.collect::<Vec<_>>().join(" ")
+    }
+
+    /// A hint that nobody can read is of another version: its change counts a little later.
+    fn doubt(&self, hint: &str) {
+        let parts = hint.split_once('/').and_then(|(deployment, revision)| {
+            let deployment: DeploymentId = deployment.parse().ok()?;
+            Some((deployment, revision.parse::<Revision>().ok()?))
+        });
+        let Some((deployment, Revision { stream, number })) = parts else {
+            return;
+        };
+        if stream == deployment.raw() {
+            self.deployments.doubt(&deployment, number);
+        } else if let Ok(organization) = OrganizationId::new(stream) {
+            self.organizations
+                .doubt(&(deployment, organization), number);
+        }
+    }
+
     /// Numbers for the metrics.
     pub(crate) fn stats(&self) -> CacheStats {
         self.organizations.stats()
@@ -165,7 +197,7 @@ impl Snapshots {
 }
 
 /// The change that an entry of the ledger is; `None` makes the cache read anew.
-fn folded<C>(news: &News, effect: Result<Effect<C>, Refusal>) -> Option<Arc<C>> {
+pub(crate) fn folded<C>(news: &News, effect: Result<Effect<C>, Refusal>) -> Option<Arc<C>> {
     match effect {
         Ok(Effect::Changes(change)) => Some(Arc::new(change)),
         Ok(Effect::Begins | Effect::Ends) => None,
@@ -209,211 +241,9 @@ impl BatchHook for Others {
     }
 }
 
-/// The value of `key`, loaded if it is not there at `at_least` or later. What is answered may be older than that: then
-/// the database is.
-pub(crate) async fn fetch<K: Key, V: Loadable<K>>(
-    db: &Database,
-    cache: &Arc<Cache<K, V>>,
-    key: K,
-    at_least: i64,
-) -> Result<Option<Arc<V>>, Refusal> {
-    loop {
-        match cache.join(key, at_least) {
-            Step::Ready(value) => return Ok(Some(value)),
-            Step::Load(ticket) => {
-                return match load_short(db, ticket, at_least).await? {
-                    Loaded::Done(value) => Ok(value),
-                    Loaded::Long(ticket) => load_long(db, ticket, at_least).await,
-                };
-            }
-            Step::Wait(landing) => {
-                if let ControlFlow::Break(found) = landed(landing.wait().await, at_least)? {
-                    return Ok(found);
-                }
-            }
-        }
-    }
-}
-
-/// What there is without a long wait.
-#[derive(Debug)]
-pub(crate) enum Soon<K: Key, V: Value> {
-    /// The value, or that there is none.
-    Here(Option<Arc<V>>),
-    /// It is large: whoever cannot wait asks the tables. With a ticket, nobody loads it yet.
-    Later(Option<Ticket<K, V>>),
-}
-
-/// As [`fetch`], but a large value that is not there is not waited for.
-pub(crate) async fn fetch_soon<K: Key, V: Loadable<K>>(
-    db: &Database,
-    cache: &Arc<Cache<K, V>>,
-    key: K,
-    at_least: i64,
-) -> Result<Soon<K, V>, Refusal> {
-    loop {
-        match cache.join(key, at_least) {
-            Step::Ready(value) => return Ok(Soon::Here(Some(value))),
-            Step::Load(ticket) => {
-                return Ok(match load_short(db, ticket, at_least).await? {
-                    Loaded::Done(value) => Soon::Here(value),
-                    Loaded::Long(ticket) => Soon::Later(Some(ticket)),
-                });
-            }
-            Step::Wait(landing) => {
-                let Some(ended) = landing.wait_soon().await else {
-                    return Ok(Soon::Later(None));
-                };
-                if let ControlFlow::Break(found) = landed(ended, at_least)? {
-                    return Ok(Soon::Here(found));
-                }
-            }
-        }
-    }
-}
-
-/// Loads a large value, and waits for nothing.
-pub(crate) fn load_beside<K: Key, V: Loadable<K>>(db: &Arc<Database>, ticket: Ticket<K, V>) {
-    let db = Arc::clone(db);
-    // Whoever waits for it hears of a failure; the next question tries again.
-    tokio::spawn(async move { drop(load_long(&db, ticket, 0).await) });
-}
-
-/// What a load that somebody else made is worth: an answer, or another look into the cache.
-fn landed<V: Value>(
-    landed: Landed<V>,
-    at_least: i64,
-) -> Result<ControlFlow<Option<Arc<V>>>, Refusal> {
-    match landed {
-        Landed::Value(value) if value.revision() >= at_least => Ok(ControlFlow::Break(Some(value))),
-        Landed::Absent => Ok(ControlFlow::Break(None)),
-        Landed::Failed(Some(code)) => Err(Refusal::plain(code)),
-        Landed::Failed(None) => Err(Refusal::internal("the load that this waited for failed")),
-        // It began to read before this was asked, or its loader went away.
-        Landed::Value(_) | Landed::Abandoned => Ok(ControlFlow::Continue(())),
-    }
-}
-
-/// What came of a short load.
-enum Loaded<K: Key, V: Value> {
-    Done(Option<Arc<V>>),
-    /// It is too much for that.
-    Long(Ticket<K, V>),
-}
-
-/// Loads a small value at once.
-async fn load_short<K: Key, V: Loadable<K>>(
-    db: &Database,
-    mut ticket: Ticket<K, V>,
-    at_least: i64,
-) -> Result<Loaded<K, V>, Refusal> {
-    loop {
-        let (key, known) = (ticket.key(), ticket.known());
-        let load = db.point(move |sql| renew(sql, key, known, Effort::Short));
-        match load.await {
-            Ok(Newest::Read(Read::Long)) => {
-                ticket.delay();
-                return Ok(Loaded::Long(ticket));
-            }
-            read => match offer(ticket, read, at_least)? {
-                Offer::Done(value) => return Ok(Loaded::Done(value)),
-                Offer::Again(again) => ticket = again,
-            },
-        }
-    }
-}
-
-/// Loads a large value where it delays nobody.
-async fn load_long<K: Key, V: Loadable<K>>(
-    db: &Database,
-    mut ticket: Ticket<K, V>,
-    at_least: i64,
-) -> Result<Option<Arc<V>>, Refusal> {
-    loop {
-        let load = db.list(move |sql| {
-            let read = renew(sql, ticket.key(), ticket.known(), Effort::Long);
-            offer(ticket, read, at_least)
-        });
-        match load.await? {
-            Offer::Done(value) => return Ok(value),
-            Offer::Again(again) => ticket = again,
-        }
-    }
-}
-
-/// What a value has become.
-enum Newest<V> {
-    /// By the ledger; `None` is gone.
-    Known(Option<Arc<V>>),
-    /// By the tables.
-    Read(Read<V>),
-}
-
-/// The newest value: what is known of it, with what the ledger tells since; or read from the tables.
-fn renew<K: Key, V: Loadable<K>>(
-    sql: &Tx<'_>,
-    key: K,
-    known: Option<Arc<V>>,
-    effort: Effort,
-) -> Result<Newest<V>, Refusal> {
-    let newest = match known {
-        Some(known) => since(sql, key, known)?,
-        None => None,
-    };
-    match newest {
-        Some(newest) => Ok(newest),
-        None => Ok(Newest::Read(V::read(sql, key, effort)?)),
-    }
-}
-
-/// Folds what the ledger tells since `known`; `None` when that is too much, or cannot be folded.
-fn since<K: Key, V: Loadable<K>>(
-    sql: &Tx<'_>,
-    key: K,
-    mut known: Arc<V>,
-) -> Result<Option<Newest<V>>, Refusal> {
-    let (deployment, stream) = V::stream(key);
-    let (after, until) = (known.revision(), known.revision() + FOLDED_MAX);
-    let entries = ledger::between(sql, deployment, stream, after, until)?;
-    if entries.last().is_some_and(|last| last.revision >= until) {
-        return Ok(None);
-    }
-    for news in entries {
-        if news.ends() {
-            return Ok(Some(Newest::Known(None)));
-        }
-        let change = folded(&news, V::effect(&news));
-        let next = change.and_then(|change| known.apply(news.revision, &change));
-        let Some(next) = next else { return Ok(None) };
-        known = Arc::new(next);
-    }
-    Ok(Some(Newest::Known(Some(known))))
-}
-
-fn offer<K: Key, V: Value>(
-    ticket: Ticket<K, V>,
-    newest: Result<Newest<V>, Refusal>,
-    at_least: i64,
-) -> Result<Offer<K, V>, Refusal> {
-    let refusal = match newest {
-        Ok(Newest::Known(known)) => return Ok(ticket.renew(known)),
-        Ok(Newest::Read(read)) => return Ok(ticket.offer(read.into_value())),
-        Err(refusal) => refusal,
-    };
-    // While nobody can reach the database, what was known last goes on to count, unless more was demanded.
-    let known = ticket
-        .known()
-        .filter(|known| known.revision() >= at_least)
-        .filter(|_| refusal.code() == Some(ErrorCode::StorageUnavailable));
-    if known.is_some() {
-        return Ok(ticket.renew(known));
-    }
-    ticket.fail(refusal.code());
-    Err(refusal)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::cache::Step;
     use super::*;
     use guildhall_access::{Assignment, Membership, Role};
     use guildhall_types::ids::{MemberId, RoleId, UserId};

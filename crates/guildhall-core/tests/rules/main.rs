@@ -19,6 +19,7 @@ mod model;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
+mod servers;
 mod statements;
 #[cfg(test)]
 mod trial;

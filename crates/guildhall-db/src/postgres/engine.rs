@@ -2,12 +2,13 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::Config;
 
+use super::hints::{Heard, Hints};
 use super::migrate::{create_schema, migrate};
 use super::session::Session;
 use super::tls::Tls;
@@ -55,6 +56,7 @@ pub(crate) struct Engine {
     turns: Arc<Semaphore>,
     lists: Arc<Semaphore>,
     hooks: Mutex<Vec<Box<dyn BatchHook>>>,
+    hints: OnceLock<Hints>,
     counts: Counts,
 }
 
@@ -109,8 +111,24 @@ impl Engine {
             turns: Arc::new(Semaphore::new(connections - LISTS_AT_ONCE)),
             lists: Arc::new(Semaphore::new(LISTS_AT_ONCE)),
             hooks: Mutex::new(hooks),
+            hints: OnceLock::new(),
             counts: Counts::default(),
         })
+    }
+
+    /// Listens to what other servers tell.
+    pub(crate) fn listen(&self, heard: Heard) -> Result<(), DbError> {
+        let hints = Hints::start(self.patient.clone(), self.tls.clone(), heard)?;
+        // One who listens already goes on.
+        drop(self.hints.set(hints));
+        Ok(())
+    }
+
+    /// Tells the other servers.
+    pub(crate) fn tell(&self, hint: String) {
+        if let Some(hints) = self.hints.get() {
+            hints.tell(hint);
+        }
     }
 
     /// Runs a command when it is its turn; it answers by itself.

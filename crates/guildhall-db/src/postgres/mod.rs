@@ -8,6 +8,7 @@
 mod bound;
 pub(crate) mod engine;
 mod error;
+pub(crate) mod hints;
 mod migrate;
 mod options;
 mod session;
@@ -49,6 +50,8 @@ pub struct PostgresTx<'c> {
     session: &'c Session,
     purpose: Purpose,
     open: Cell<bool>,
+    /// While rows come, nothing else may be asked: they would have to be kept, however many there are.
+    streaming: Cell<bool>,
     /// What the engine first said no to: after that the transaction does nothing any more.
     failure: RefCell<Option<Failure>>,
 }
@@ -80,6 +83,7 @@ impl<'c> PostgresTx<'c> {
             session,
             purpose,
             open: Cell::new(false),
+            streaming: Cell::new(false),
             failure: RefCell::default(),
         }
     }
@@ -89,6 +93,11 @@ impl<'c> PostgresTx<'c> {
         &self,
         run: impl FnOnce(Option<&'static str>) -> Result<T, DbError>,
     ) -> Result<T, DbError> {
+        if self.streaming.get() {
+            return Err(DbError::Engine(
+                "a statement while the rows of another are visited".into(),
+            ));
+        }
         let opening = (!self.open.replace(true)).then(|| self.purpose.opening());
         run(opening).inspect_err(|error| self.note(error))
     }
@@ -135,9 +144,24 @@ impl<'c> PostgresTx<'c> {
         params: &[&dyn Param],
         mut visit: impl FnMut(&Row<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let rows = self.step(|opening| self.session.query(opening, statement, params))?;
-        rows.iter()
-            .try_for_each(|row| visit(&Row::postgres(row, statement)))
+        let mut rows = self.step(|opening| self.session.stream(opening, statement, params))?;
+        self.streaming.set(true);
+        let visited = loop {
+            let chunk = match rows.next() {
+                Ok(chunk) if chunk.is_empty() => break Ok(()),
+                Ok(chunk) => chunk,
+                Err(error) => {
+                    self.note(&error);
+                    break Err(error.into());
+                }
+            };
+            let mut rows = chunk.iter();
+            if let Err(error) = rows.try_for_each(|row| visit(&Row::postgres(row, statement))) {
+                break Err(error);
+            }
+        };
+        self.streaming.set(false);
+        visited
     }
 
     pub(crate) fn exec(

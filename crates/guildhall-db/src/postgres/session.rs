@@ -2,12 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
-use futures_util::future;
+use futures_util::stream::ReadyChunks;
+use futures_util::{StreamExt, TryStreamExt, future};
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::{Client, Config, Row, SimpleQueryMessage, Statement};
+use tokio_postgres::{Client, Config, Row, RowStream, SimpleQueryMessage, Statement};
 
 use super::bound::Bound;
 use crate::error::DbError;
@@ -17,6 +18,9 @@ use crate::value::Param;
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Rows that are taken over at once when there are many.
+const ROWS_AT_ONCE: usize = 256;
 
 /// A connection, with what is prepared on it.
 ///
@@ -119,6 +123,25 @@ impl Session {
         })?
     }
 
+    /// The rows of a statement as they come; `before` as in [`Session::query`]. Nothing else may be asked before the end.
+    pub(super) fn stream(
+        &self,
+        before: Option<&'static str>,
+        statement: &'static Stmt,
+        params: &[&dyn Param],
+    ) -> Result<Rows<'_>, DbError> {
+        let rows = self.runtime.block_on(async {
+            let prepared = self.prepare(statement).await?;
+            let bound = params.iter().map(|param| Bound(param.value()));
+            let run = self.client.query_raw(&prepared, bound);
+            self.after(before, run).await
+        })??;
+        Ok(Rows {
+            session: self,
+            rows: Box::pin(rows.ready_chunks(ROWS_AT_ONCE)),
+        })
+    }
+
     /// How many rows a statement touched; `before` as in [`Session::query`].
     pub(super) fn execute(
         &self,
@@ -168,6 +191,21 @@ impl Session {
         let (before, ran) = future::join(self.client.simple_query(before), run).await;
         *self.told.borrow_mut() = first_text(&before?);
         Ok(ran?)
+    }
+}
+
+/// The rows of a statement as they come.
+pub(super) struct Rows<'s> {
+    session: &'s Session,
+    rows: Pin<Box<ReadyChunks<RowStream>>>,
+}
+
+impl Rows<'_> {
+    /// The next of them, some at a time; none at the end.
+    pub(super) fn next(&mut self) -> Result<Vec<Row>, DbError> {
+        let chunk = self.session.runtime.block_on(self.rows.next())?;
+        let rows = chunk.into_iter().flatten();
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 }
 

@@ -129,12 +129,11 @@ impl Trust {
         }
     }
 
-    /// Milliseconds since there is the cache; without a meaning where trust has no end.
+    /// Milliseconds, so that nothing was proven at 0; without a meaning where trust has no end.
     fn now(&self) -> u64 {
-        if self.millis.is_none() {
-            return 0;
-        }
-        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX)
+        let Some(millis) = self.millis else { return 0 };
+        let elapsed = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX);
+        elapsed.saturating_add(millis)
     }
 
     fn holds(&self, proven: u64, now: u64) -> bool {
@@ -229,6 +228,13 @@ impl<K: Key, V: Value> Cache<K, V> {
         if let Some(slot) = slots.get(key) {
             slot.publish(&self.bytes, revision, change);
             self.make_room();
+        }
+    }
+
+    /// Tells that there is a change at `revision`, which another server has made: older values are asked for anew.
+    pub(crate) fn doubt(&self, key: &K, revision: i64) {
+        if let Some(slot) = self.slots.pin().get(key) {
+            slot.doubt(revision);
         }
     }
 

@@ -349,6 +349,21 @@ impl<K: Key, V: Value> Slot<K, V> {
         }
     }
 
+    /// Notes that there is a change at `revision`, whatever it is.
+    pub(super) fn doubt(&self, revision: i64) {
+        let mut state = self.lock();
+        if let Some(flight) = &mut state.flight {
+            flight.floor = flight.floor.max(revision);
+        }
+        let current = self.current.load();
+        if current
+            .as_ref()
+            .is_some_and(|value| value.revision() < revision)
+        {
+            self.proven.store(0, Ordering::Relaxed);
+        }
+    }
+
     /// Forgets the value: somebody else changed something, nobody knows what. Whoever loads reads again.
     pub(super) fn invalidate(&self, used: &AtomicUsize) {
         let mut state = self.lock();

@@ -131,6 +131,32 @@ fn a_value_that_is_not_proven_any_more_is_asked_for_anew() {
 }
 
 #[test]
+fn a_value_that_another_server_has_changed_is_asked_for_anew() {
+    let cache = Cache::new(usize::MAX, Trust::lasting(Duration::from_hours(1)));
+    load(&cache, 1, BLOCK);
+    cache.doubt(&1, 1);
+    assert!(cache.get(&1, 0).is_some(), "that change is in it");
+    cache.doubt(&1, 2);
+    let Step::Load(ticket) = cache.join(1, 0) else {
+        panic!("it was relied on")
+    };
+    cache.doubt(&1, 3);
+    let Offer::Again(ticket) = ticket.offer(Some(Block {
+        revision: 2,
+        ..BLOCK
+    })) else {
+        panic!("it was read before the last change")
+    };
+    assert!(matches!(
+        ticket.offer(Some(Block {
+            revision: 3,
+            ..BLOCK
+        })),
+        Offer::Done(Some(_))
+    ));
+}
+
+#[test]
 fn a_change_of_what_nobody_asked_for_is_not_even_made() {
     let cache = Cache::<u32, Block>::new(usize::MAX, Trust::for_ever());
     cache.publish(&1, 1, || panic!("nobody asked"));

@@ -36,13 +36,14 @@ impl ToSql for Bound<'_> {
     to_sql_checked!();
 }
 
-fn kind(value: &Value<'_>) -> &'static str {
+/// The type of a value; the server finds that of NULL by itself.
+pub(super) fn kind(value: &Value<'_>) -> Type {
     match value {
-        Value::Null => "NULL",
-        Value::Int(_) => "a BIGINT",
-        Value::Bool(_) => "a BOOLEAN",
-        Value::Text(_) => "a TEXT",
-        Value::Bytes(_) => "a BYTEA",
+        Value::Null => Type::UNKNOWN,
+        Value::Int(_) => Type::INT8,
+        Value::Bool(_) => Type::BOOL,
+        Value::Text(_) => Type::TEXT,
+        Value::Bytes(_) => Type::BYTEA,
     }
 }
 

@@ -10,7 +10,7 @@ use tokio_postgres::Config;
 
 use super::hints::{Heard, Hints};
 use super::migrate::{create_schema, migrate};
-use super::session::Session;
+use super::session::{Manner, Session};
 use super::tls::Tls;
 use super::{Failure, PostgresOptions, PostgresTx, Purpose};
 use crate::database::{BatchHook, DatabaseStats};
@@ -48,14 +48,15 @@ struct Counts {
 
 /// The connections of one server to its database.
 pub(crate) struct Engine {
-    config: Config,
-    /// The same, for reads of any length.
-    patient: Config,
-    tls: Tls,
+    ordinary: Way,
+    /// For reads of any length.
+    patient: Way,
     idle: Mutex<Vec<Session>>,
     turns: Arc<Semaphore>,
     lists: Arc<Semaphore>,
     hooks: Mutex<Vec<Box<dyn BatchHook>>>,
+    /// Whether the connections are this server's own, so that something can be heard on them.
+    hinting: bool,
     hints: OnceLock<Hints>,
     counts: Counts,
 }
@@ -65,6 +66,28 @@ impl std::fmt::Debug for Engine {
         f.debug_struct("Engine")
             .field("counts", &self.counts)
             .finish_non_exhaustive()
+    }
+}
+
+/// How a connection is made.
+#[derive(Clone)]
+struct Way {
+    config: Config,
+    tls: Tls,
+    manner: Arc<Manner>,
+}
+
+impl Way {
+    fn new(options: &PostgresOptions, tls: Tls) -> Result<Self, DbError> {
+        Ok(Self {
+            config: options.config()?,
+            tls,
+            manner: Arc::new(options.manner()),
+        })
+    }
+
+    fn open(&self) -> Result<Session, DbError> {
+        Session::open(&self.config, &self.tls, &self.manner)
     }
 }
 
@@ -89,14 +112,13 @@ impl Engine {
         migrations: &'static [Migration],
         hooks: Vec<Box<dyn BatchHook>>,
     ) -> Result<Self, DbError> {
-        let (config, tls) = (options.config()?, Tls::new(options.authorities.as_deref())?);
-        let mut patient = config.clone();
-        let settings = config.get_options().unwrap_or_default();
-        patient.options(format!(
-            "{settings} -c statement_timeout=0 -c idle_in_transaction_session_timeout=0"
-        ));
+        let tls = Tls::new(options.authorities.as_deref())?;
+        let (ordinary, patient) = (
+            Way::new(options, tls.clone())?,
+            Way::new(&options.patient(), tls)?,
+        );
         apart(|| {
-            let session = Session::open(&patient, &tls)?;
+            let session = patient.open()?;
             if let Some(schema) = &options.schema {
                 create_schema(&session, schema)?;
             }
@@ -104,9 +126,9 @@ impl Engine {
         })?;
         let connections = options.connections.max(LISTS_AT_ONCE + 1);
         Ok(Self {
-            config,
+            ordinary,
             patient,
-            tls,
+            hinting: !options.pooled,
             idle: Mutex::default(),
             turns: Arc::new(Semaphore::new(connections - LISTS_AT_ONCE)),
             lists: Arc::new(Semaphore::new(LISTS_AT_ONCE)),
@@ -118,7 +140,11 @@ impl Engine {
 
     /// Listens to what other servers tell.
     pub(crate) fn listen(&self, heard: Heard) -> Result<(), DbError> {
-        let hints = Hints::start(self.patient.clone(), self.tls.clone(), heard)?;
+        if !self.hinting {
+            return Ok(());
+        }
+        let Way { config, tls, .. } = self.patient.clone();
+        let hints = Hints::start(config, tls, heard)?;
         // One who listens already goes on.
         drop(self.hints.set(hints));
         Ok(())
@@ -201,7 +227,7 @@ impl Engine {
         T: Send,
         E: From<DbError> + Send,
     {
-        apart(|| snapshot(&Session::open(&self.patient, &self.tls)?, query))
+        apart(|| snapshot(&self.patient.open()?, query))
     }
 
     /// Numbers for the metrics, as of now.
@@ -236,7 +262,7 @@ impl Engine {
                 return Ok(session);
             }
         }
-        Session::open(&self.config, &self.tls)
+        self.ordinary.open()
     }
 
     fn give_back(&self, session: Session, well: bool) {

@@ -34,16 +34,6 @@ pub(crate) enum Purpose {
     Read,
 }
 
-impl Purpose {
-    const fn opening(self) -> &'static str {
-        match self {
-            // The number is what its end can be asked for by, if the answer to the commit is lost.
-            Self::Change => "BEGIN READ WRITE; SELECT pg_current_xact_id()",
-            Self::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-        }
-    }
-}
-
 /// A transaction on a PostgreSQL connection. It is opened with the first statement, on the same way.
 #[derive(Debug)]
 pub struct PostgresTx<'c> {
@@ -89,16 +79,18 @@ impl<'c> PostgresTx<'c> {
     }
 
     /// Runs a step of the transaction, which it opens if it is the first.
-    fn step<T>(
-        &self,
-        run: impl FnOnce(Option<&'static str>) -> Result<T, DbError>,
-    ) -> Result<T, DbError> {
+    fn step<T>(&self, run: impl FnOnce(Option<&str>) -> Result<T, DbError>) -> Result<T, DbError> {
         if self.streaming.get() {
             return Err(DbError::Engine(
                 "a statement while the rows of another are visited".into(),
             ));
         }
-        let opening = (!self.open.replace(true)).then(|| self.purpose.opening());
+        let manner = &self.session.manner;
+        let opening = match self.purpose {
+            Purpose::Change => manner.change.as_str(),
+            Purpose::Read => manner.read.as_str(),
+        };
+        let opening = (!self.open.replace(true)).then_some(opening);
         run(opening).inspect_err(|error| self.note(error))
     }
 

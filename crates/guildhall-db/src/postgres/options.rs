@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
+use super::session::Manner;
 use crate::error::DbError;
 
 /// Connections of one server, if nothing else is said.
@@ -37,6 +38,9 @@ pub struct PostgresOptions {
     pub connections: usize,
     /// How long one statement may run.
     pub statement_timeout: Duration,
+    /// Whether the address is that of a pooler that lends a connection for each transaction, such as `PgBouncer`: then nothing
+    /// is kept on a connection, and there are no hints.
+    pub pooled: bool,
     /// Who may vouch for the server's certificate, as a PEM file; by default whom the system trusts.
     pub authorities: Option<PathBuf>,
 }
@@ -60,6 +64,7 @@ impl PostgresOptions {
             schema: None,
             connections: CONNECTIONS,
             statement_timeout: STATEMENT_TIMEOUT,
+            pooled: false,
             authorities: None,
         }
     }
@@ -87,20 +92,27 @@ impl PostgresOptions {
         if config.get_dbname().is_none() || config.get_hosts().is_empty() {
             return Err(DbError::Address("it names no host or no database".into()));
         }
-        let millis = |time: Duration| time.as_millis();
-        let settings = format!(
-            "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c client_encoding=UTF8",
-            millis(self.statement_timeout),
-            millis(LOCK_TIMEOUT),
-            millis(IDLE_TRANSACTION_TIMEOUT),
-        );
-        let schema = match self.schema.as_deref().map(checked).transpose()? {
-            Some(schema) => format!("-c search_path={schema}"),
-            None => String::new(),
-        };
-        // What the address says comes last, and so counts.
-        let said = config.get_options().unwrap_or_default();
-        config.options(format!("{settings} {schema} {said}"));
+        match self.schema.as_deref().map(checked).transpose()? {
+            Some(_) if self.pooled => {
+                return Err(DbError::Address(
+                    "a schema cannot be chosen through a pooler: set the `search_path` of the role"
+                        .into(),
+                ));
+            }
+            Some(schema) => {
+                let said = config.get_options().unwrap_or_default();
+                config.options(format!("-c search_path={schema} {said}"));
+            }
+            None => {}
+        }
+        if !self.pooled {
+            let limits = self
+                .limits()
+                .map(|(name, millis)| format!("-c {name}={millis}"));
+            // What the address says comes last, and so counts.
+            let said = config.get_options().unwrap_or_default();
+            config.options(format!("{} {said}", limits.join(" ")));
+        }
         config.application_name("guildhall");
         config.tcp_user_timeout(TCP_USER_TIMEOUT);
         if config.get_ssl_mode() == SslMode::Prefer {
@@ -108,6 +120,48 @@ impl PostgresOptions {
             config.ssl_mode(SslMode::Disable);
         }
         Ok(config)
+    }
+}
+
+impl PostgresOptions {
+    /// The same for reads of any length.
+    pub(super) fn patient(&self) -> Self {
+        Self {
+            statement_timeout: Duration::ZERO,
+            ..self.clone()
+        }
+    }
+
+    /// How the connections may be used.
+    pub(super) fn manner(&self) -> Manner {
+        // A pooler passes no settings on, so that each transaction brings them along.
+        let limits = if self.pooled {
+            let limits = self.limits();
+            let limits = limits.map(|(name, millis)| format!("SET LOCAL {name} = {millis}; "));
+            limits.concat()
+        } else {
+            String::new()
+        };
+        Manner {
+            prepares: !self.pooled,
+            change: format!("BEGIN READ WRITE; {limits}SELECT pg_current_xact_id()"),
+            read: format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {limits}"),
+        }
+    }
+
+    /// What the server ends by itself, in milliseconds; 0 is no end.
+    fn limits(&self) -> [(&'static str, u128); 3] {
+        // Whoever reads for as long as it takes may also think for as long between two statements.
+        let idle = if self.statement_timeout.is_zero() {
+            Duration::ZERO
+        } else {
+            IDLE_TRANSACTION_TIMEOUT
+        };
+        [
+            ("statement_timeout", self.statement_timeout.as_millis()),
+            ("lock_timeout", LOCK_TIMEOUT.as_millis()),
+            ("idle_in_transaction_session_timeout", idle.as_millis()),
+        ]
     }
 }
 
@@ -143,7 +197,10 @@ mod tests {
         let url = "postgres://u@db/guildhall?options=-cstatement_timeout%3D1";
         let config = PostgresOptions::new(url).config().unwrap();
         let settings = config.get_options().unwrap();
-        assert!(settings.starts_with("-c statement_timeout=20000"));
+        assert!(
+            settings.starts_with("-c statement_timeout=20000"),
+            "{settings}"
+        );
         assert!(settings.ends_with("-cstatement_timeout=1"));
         assert!(PostgresOptions::new("postgres://db").config().is_err());
         assert!(PostgresOptions::new("mysql://db/x").config().is_err());

@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::ReadyChunks;
@@ -10,7 +11,7 @@ use futures_util::{StreamExt, TryStreamExt, future};
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, Config, Row, RowStream, SimpleQueryMessage, Statement};
 
-use super::bound::Bound;
+use super::bound::{Bound, kind};
 use crate::error::DbError;
 use crate::postgres::tls::Tls;
 use crate::statement::Stmt;
@@ -22,6 +23,17 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Rows that are taken over at once when there are many.
 const ROWS_AT_ONCE: usize = 256;
 
+/// How a connection may be used.
+#[derive(Debug)]
+pub(super) struct Manner {
+    /// Whether what is prepared stays: not where another transaction may come to another connection of a pooler.
+    pub(super) prepares: bool,
+    /// What opens a transaction for changes. It tells the number that the transaction's end can be asked for by.
+    pub(super) change: String,
+    /// What opens a transaction for reading, at one moment.
+    pub(super) read: String,
+}
+
 /// A connection, with what is prepared on it.
 ///
 /// It has a runtime of its own, of the thread that uses it: a round trip then wakes no other thread. While nobody uses it,
@@ -32,6 +44,7 @@ pub(super) struct Session {
     prepared: RefCell<HashMap<&'static str, Statement>>,
     /// What the last opening of a transaction told.
     told: RefCell<Option<String>>,
+    pub(super) manner: Arc<Manner>,
     runtime: OwnRuntime,
 }
 
@@ -63,7 +76,7 @@ impl OwnRuntime {
 
 impl Session {
     /// Connects; on a thread that may block.
-    pub(super) fn open(config: &Config, tls: &Tls) -> Result<Self, DbError> {
+    pub(super) fn open(config: &Config, tls: &Tls, manner: &Arc<Manner>) -> Result<Self, DbError> {
         let runtime = OwnRuntime::new()?;
         let connect = async {
             let connecting = tokio::time::timeout(CONNECT_TIMEOUT, config.connect(tls.clone()));
@@ -80,6 +93,7 @@ impl Session {
             client,
             prepared: RefCell::default(),
             told: RefCell::default(),
+            manner: Arc::clone(manner),
             runtime,
         })
     }
@@ -108,34 +122,26 @@ impl Session {
     /// The rows of a statement; `before` goes ahead of it on the same way, if there is one.
     pub(super) fn query(
         &self,
-        before: Option<&'static str>,
+        before: Option<&str>,
         statement: &'static Stmt,
         params: &[&dyn Param],
     ) -> Result<Vec<Row>, DbError> {
         self.runtime.block_on(async {
-            let prepared = self.prepare(statement).await?;
-            let run = async {
-                let bound = params.iter().map(|param| Bound(param.value()));
-                let rows = self.client.query_raw(&prepared, bound).await?;
-                rows.try_collect().await
-            };
-            self.after(before, run).await
+            let rows = self.run(before, statement, params).await?;
+            Ok(rows.try_collect().await?)
         })?
     }
 
     /// The rows of a statement as they come; `before` as in [`Session::query`]. Nothing else may be asked before the end.
     pub(super) fn stream(
         &self,
-        before: Option<&'static str>,
+        before: Option<&str>,
         statement: &'static Stmt,
         params: &[&dyn Param],
     ) -> Result<Rows<'_>, DbError> {
-        let rows = self.runtime.block_on(async {
-            let prepared = self.prepare(statement).await?;
-            let bound = params.iter().map(|param| Bound(param.value()));
-            let run = self.client.query_raw(&prepared, bound);
-            self.after(before, run).await
-        })??;
+        let rows = self
+            .runtime
+            .block_on(self.run(before, statement, params))??;
         Ok(Rows {
             session: self,
             rows: Box::pin(rows.ready_chunks(ROWS_AT_ONCE)),
@@ -145,15 +151,14 @@ impl Session {
     /// How many rows a statement touched; `before` as in [`Session::query`].
     pub(super) fn execute(
         &self,
-        before: Option<&'static str>,
+        before: Option<&str>,
         statement: &'static Stmt,
         params: &[&dyn Param],
     ) -> Result<u64, DbError> {
         self.runtime.block_on(async {
-            let prepared = self.prepare(statement).await?;
-            let bound = params.iter().map(|param| Bound(param.value()));
-            let run = self.client.execute_raw(&prepared, bound);
-            self.after(before, run).await
+            let mut rows = pin!(self.run(before, statement, params).await?);
+            while rows.try_next().await?.is_some() {}
+            Ok(rows.rows_affected().unwrap_or_default())
         })?
     }
 
@@ -169,6 +174,36 @@ impl Session {
         Ok(first_text(&messages))
     }
 
+    /// Sends a statement, and `before` ahead of it: neither waits for the other, so that both are one round trip.
+    async fn run(
+        &self,
+        before: Option<&str>,
+        statement: &'static Stmt,
+        params: &[&dyn Param],
+    ) -> Result<RowStream, DbError> {
+        let prepared = if self.manner.prepares {
+            Some(self.prepare(statement).await?)
+        } else {
+            None
+        };
+        let values = params.iter().map(|param| param.value());
+        let run = async {
+            if let Some(prepared) = &prepared {
+                self.client.query_raw(prepared, values.map(Bound)).await
+            } else {
+                let typed = values.map(|value| (Bound(value), kind(&value)));
+                let text = statement.postgres();
+                self.client.query_typed_raw(text, typed).await
+            }
+        };
+        let Some(before) = before else {
+            return Ok(run.await?);
+        };
+        let (before, ran) = future::join(self.client.simple_query(before), run).await;
+        *self.told.borrow_mut() = first_text(&before?);
+        Ok(ran?)
+    }
+
     async fn prepare(&self, statement: &'static Stmt) -> Result<Statement, DbError> {
         let text = statement.postgres();
         if let Some(prepared) = self.prepared.borrow().get(text) {
@@ -177,20 +212,6 @@ impl Session {
         let prepared = self.client.prepare(text).await?;
         self.prepared.borrow_mut().insert(text, prepared.clone());
         Ok(prepared)
-    }
-
-    /// Both are sent before either is answered: one round trip.
-    async fn after<T>(
-        &self,
-        before: Option<&'static str>,
-        run: impl Future<Output = Result<T, tokio_postgres::Error>>,
-    ) -> Result<T, DbError> {
-        let Some(before) = before else {
-            return Ok(run.await?);
-        };
-        let (before, ran) = future::join(self.client.simple_query(before), run).await;
-        *self.told.borrow_mut() = first_text(&before?);
-        Ok(ran?)
     }
 }
 

@@ -88,6 +88,10 @@ pub(crate) struct Database {
     #[arg(long = "database-ca", value_name = "FILE")]
     ca: Option<PathBuf>,
 
+    /// Whether the address is that of a pooler that lends connections by the transaction [default: false]
+    #[arg(long = "database-pooled", value_name = "BOOLEAN")]
+    pooled: Option<bool>,
+
     /// Connections that are open to the database at the same time [default: 16]
     #[arg(long = "database-connections", value_name = "COUNT")]
     connections: Option<Count>,
@@ -109,6 +113,7 @@ impl Database {
             url_file,
             schema: self.schema.or(below.schema),
             ca: self.ca.or(below.ca),
+            pooled: self.pooled.or(below.pooled),
             connections: self.connections.or(below.connections),
             statement_timeout: self.statement_timeout.or(below.statement_timeout),
         }
@@ -138,6 +143,7 @@ impl Database {
         Ok(Some(PostgresOptions {
             schema: self.schema,
             authorities: self.ca,
+            pooled: self.pooled.unwrap_or(defaults.pooled),
             connections: self
                 .connections
                 .map_or(defaults.connections, Count::to_usize),

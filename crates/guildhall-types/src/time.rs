@@ -44,9 +44,14 @@ impl Timestamp {
 }
 
 /// The text of a [`Timestamp`]. A page of members holds hundreds of them, too many for a general formatter.
-struct Text([u8; 27]);
+///
+/// Blanks fill it up to whole words: those are seen to be UTF-8 two at a time, the bytes of a rest one by one.
+#[repr(align(8))]
+struct Text([u8; 32]);
 
 impl Text {
+    const BYTES: usize = "2026-05-03T12:00:00.000000Z".len();
+
     fn new(moment: jiff::Timestamp) -> Self {
         let civil = jiff::tz::Offset::UTC.to_datetime(moment);
         // Years before 0 are those of values that no clock gives; the year 0 is shown rather than a panic.
@@ -64,12 +69,14 @@ impl Text {
         let text = [
             y3, y2, y1, y0, b'-', m1, m0, b'-', d1, d0, b'T',
             hour1, hour0, b':', minute1, minute0, b':', second1, second0, b'.', f5, f4, f3, f2, f1, f0, b'Z',
+            b' ', b' ', b' ', b' ', b' ',
         ];
         Self(text)
     }
 
     fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        let filled = std::str::from_utf8(&self.0).unwrap_or_default();
+        filled.get(..Self::BYTES).unwrap_or_default()
     }
 }
 

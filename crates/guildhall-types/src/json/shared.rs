@@ -4,9 +4,12 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::de::{self, Deserialize, Deserializer};
-use serde::ser::{Serialize, Serializer};
+use serde::ser::{self, Serialize, Serializer};
 
-use super::RawText;
+use super::{RawText, to_vec};
+
+/// Bytes that most of such values fit in; what is larger makes room for itself.
+const JSON_BYTES: usize = 256;
 
 /// A value that many others hold, with its JSON, which is written once for all of them.
 #[derive(Debug)]
@@ -15,7 +18,8 @@ pub struct Shared<T>(Arc<(T, String)>);
 impl<T: Serialize> Shared<T> {
     /// The value, ready to be shared.
     pub fn new(value: T) -> Result<Self, serde_json::Error> {
-        let json = serde_json::to_string(&value)?;
+        let json = to_vec(&value, JSON_BYTES)?;
+        let json = String::from_utf8(json).map_err(ser::Error::custom)?;
         Ok(Self(Arc::new((value, json))))
     }
 }

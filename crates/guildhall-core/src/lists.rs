@@ -111,7 +111,9 @@ impl<Q: Serialize> List<'_, Q> {
         let mut params: Vec<&dyn Param> =
             vec![&deployment, &place.key, &place.id, &fetch, &request.offset];
         params.extend(self.filters);
-        let (mut data, mut last, mut has_more) = (Vec::new(), None, false);
+        let expected = u64::from(request.limit).min(self.total);
+        let mut data = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
+        let (mut last, mut has_more) = (None, false);
         tx.sql.each(statement, &params, |row| {
             if data.len() == limit {
                 has_more = true;

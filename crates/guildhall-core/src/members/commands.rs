@@ -10,7 +10,7 @@ use guildhall_types::members::{self as wire, OrganizationMember};
 use guildhall_types::{Empty, ErrorCode, FieldError, IfMatch, JsonObject, Timestamp};
 
 use super::expiry;
-use super::rows::{Assignment, MemberRecord, MemberRow, load};
+use super::rows::{Assignment, MemberRecord, MemberRow, load, member_roles};
 use crate::deployments;
 use crate::fields::{Patch, future};
 use crate::ledger::Change;
@@ -156,8 +156,9 @@ pub fn add(
     organization.member_count += 1;
     let row = load(&tx.read(), organization.id, id)?;
     let change = Change::created(Action::MemberAdded, id.raw(), &row.record())?;
-    let member = row.wire(&tx.read(), &mut Lookup::default())?;
-    organization.record(change, member)
+    let held = row.assignments.iter();
+    let roles = member_roles(&tx.read(), &mut Lookup::default(), organization.id, held)?;
+    organization.record(change, row.wire(roles))
 }
 
 fn insert(

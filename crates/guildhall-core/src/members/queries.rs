@@ -6,7 +6,7 @@ use guildhall_types::members::{OrganizationMember, UserOrganizationMembership};
 use guildhall_types::{JsonObject, Page, Timestamp};
 use serde::Serialize;
 
-use super::rows::{MemberRow, Run, assign, assignments, columns, member_roles};
+use super::rows::{Held, MemberRow, Run, assignments, columns, member_roles};
 use crate::fields::search_key;
 use crate::lists::{List, Ordered, orders};
 use crate::normalise;
@@ -151,18 +151,19 @@ pub fn list(
 ) -> Result<Page<OrganizationMember>, Refusal> {
     let scope = OrganizationRead::open(tx, organization)?;
     let search = search_key(filter.search.as_deref())?;
-    let page = match filter.user_id {
-        Some(user) => request.page_of_one(find(
-            tx,
-            organization,
-            filter.role_id,
-            user,
-            search.as_deref(),
-        )?),
+    let (page, run) = match filter.user_id {
+        Some(user) => {
+            let found = find(tx, organization, filter.role_id, user, search.as_deref())?;
+            (request.page_of_one(found), Run::Whole)
+        }
         None => select(tx, scope, filter, search.as_deref(), sort, request)?,
     };
+    let held = Held::by(tx, organization, &page.data, run)?;
     let mut lookup = Lookup::default();
-    page.try_map(|row| row.wire(tx, &mut lookup))
+    page.try_map(|row| {
+        let roles = member_roles(tx, &mut lookup, organization, held.of(row.id))?;
+        Ok(row.wire(roles))
+    })
 }
 
 /// The membership of one user, if it also fits the rest of the filter.
@@ -179,14 +180,20 @@ fn find(
         |row| {
             let search_key = row.text(0)?;
             let fits = search.is_none_or(|search| search_key.contains(search));
-            Ok::<_, Refusal>((MemberRow::read(row, 1)?, fits))
+            Ok::<_, Refusal>((MemberRow::read(row, 1, organization)?, fits))
         },
     )?;
-    let Some((mut member, true)) = found else {
+    let Some((member, true)) = found else {
         return Ok(None);
     };
-    member.assignments = assignments(tx, organization, member.id)?;
-    Ok(Some(member).filter(|member| role.is_none_or(|role| member.assignment(role).is_some())))
+    let fits = match role {
+        Some(role) => {
+            let held = assignments(tx, organization, member.id)?;
+            held.iter().any(|held| held.role_id == role)
+        }
+        None => true,
+    };
+    Ok(fits.then_some(member))
 }
 
 fn select(
@@ -200,7 +207,7 @@ fn select(
     search: Option<&str>,
     sort: MemberSort,
     request: &PageRequest,
-) -> Result<Page<MemberRow>, Refusal> {
+) -> Result<(Page<MemberRow>, Run), Refusal> {
     let deployment = tx.deployment.id();
     let pattern = normalise::like_pattern(search.unwrap_or_default());
     let filters: [&dyn Param; 3] = [&organization, &pattern, &filter.role_id];
@@ -224,11 +231,12 @@ fn select(
         filters,
         total,
     };
-    let mut page = list.page(tx, request, MemberRow::read)?;
+    let page = list.page(tx, request, |row, first| {
+        MemberRow::read(row, first, organization)
+    })?;
     let whole = source == Source::All && sort == MemberSort::CreatedAt;
     let run = if whole { Run::Whole } else { Run::Broken };
-    assign(tx, organization, &mut page.data, run)?;
-    Ok(page)
+    Ok((page, run))
 }
 
 /// All memberships of a user, newest first.
@@ -283,7 +291,7 @@ impl Membership {
             public_metadata: self.public_metadata,
             expires_at: self.expires_at,
             suspended_at: self.suspended_at,
-            roles: member_roles(tx, lookup, organization_id, &assignments)?,
+            roles: member_roles(tx, lookup, organization_id, assignments.iter())?,
             organization: self.organization.wire(tx),
         })
     }

@@ -15,7 +15,7 @@ use crate::scope::ReadTx;
 /// The columns that [`MemberRow::read`] expects, in its order; `m` is the member, `u` the user.
 macro_rules! columns {
     () => {
-        "m.id, m.created_at, m.updated_at, m.organization_id, m.user_id, m.public_metadata, m.expires_at, m.suspended_at,
+        "m.id, m.created_at, m.updated_at, m.user_id, m.public_metadata, m.expires_at, m.suspended_at,
           u.first_name, u.last_name, u.username, u.primary_email, u.primary_phone, u.created_at"
     };
 }
@@ -55,7 +55,7 @@ pub(super) struct MemberRow {
     pub(super) public_metadata: JsonObject,
     pub(super) expires_at: Option<Timestamp>,
     pub(super) suspended_at: Option<Timestamp>,
-    /// In the order of the roles' ids; [`assign`] fills it in.
+    /// In the order of the roles' ids; [`load`] fills it in. Those of a page are [`Held`] apart.
     pub(super) assignments: Vec<Assignment>,
     first_name: String,
     last_name: String,
@@ -83,24 +83,29 @@ pub(crate) struct MemberRecord<'a> {
 }
 
 impl MemberRow {
-    /// Reads the [`columns`], from the column at `first` on; the assignments are of another table.
-    pub(super) fn read(row: &Row<'_>, first: usize) -> Result<Self, Refusal> {
+    /// Reads the [`columns`] of a member of the organization, from the column at `first` on; the assignments are of another
+    /// table.
+    pub(super) fn read(
+        row: &Row<'_>,
+        first: usize,
+        organization_id: OrganizationId,
+    ) -> Result<Self, Refusal> {
         Ok(Self {
             id: row.get(first)?,
             created_at: row.get(first + 1)?,
             updated_at: row.get(first + 2)?,
-            organization_id: row.get(first + 3)?,
-            user_id: row.get(first + 4)?,
-            public_metadata: row.get(first + 5)?,
-            expires_at: row.get(first + 6)?,
-            suspended_at: row.get(first + 7)?,
+            organization_id,
+            user_id: row.get(first + 3)?,
+            public_metadata: row.get(first + 4)?,
+            expires_at: row.get(first + 5)?,
+            suspended_at: row.get(first + 6)?,
             assignments: Vec::new(),
-            first_name: row.get(first + 8)?,
-            last_name: row.get(first + 9)?,
-            username: row.get(first + 10)?,
-            primary_email: row.get(first + 11)?,
-            primary_phone: row.get(first + 12)?,
-            user_created_at: row.get(first + 13)?,
+            first_name: row.get(first + 7)?,
+            last_name: row.get(first + 8)?,
+            username: row.get(first + 9)?,
+            primary_email: row.get(first + 10)?,
+            primary_phone: row.get(first + 11)?,
+            user_created_at: row.get(first + 12)?,
         })
     }
 
@@ -136,19 +141,15 @@ impl MemberRow {
         }
     }
 
-    pub(super) fn wire(
-        self,
-        tx: &ReadTx<'_>,
-        lookup: &mut Lookup,
-    ) -> Result<OrganizationMember, Refusal> {
+    pub(super) fn wire(self, roles: Vec<MemberRole>) -> OrganizationMember {
         let present = |text: String| Some(text).filter(|text| !text.is_empty());
-        Ok(OrganizationMember {
+        OrganizationMember {
             id: self.id,
             created_at: self.created_at,
             updated_at: self.updated_at,
             organization_id: self.organization_id,
             user_id: self.user_id,
-            roles: member_roles(tx, lookup, self.organization_id, &self.assignments)?,
+            roles,
             public_metadata: self.public_metadata,
             expires_at: self.expires_at,
             suspended_at: self.suspended_at,
@@ -158,7 +159,7 @@ impl MemberRow {
             primary_email_address: present(self.primary_email),
             primary_phone_number: present(self.primary_phone),
             user_created_at: self.user_created_at,
-        })
+        }
     }
 }
 
@@ -171,36 +172,41 @@ pub(super) enum Run {
     Broken,
 }
 
-/// Fills in what the members of one organization hold.
-pub(super) fn assign(
-    tx: &ReadTx<'_>,
-    organization: OrganizationId,
-    members: &mut [MemberRow],
-    run: Run,
-) -> Result<(), Refusal> {
-    if run == Run::Broken {
-        for member in members {
-            member.assignments = assignments(tx, organization, member.id)?;
+/// What the members of a page hold, in the order of their ids and of those of the roles.
+#[derive(Debug)]
+pub(super) struct Held(Vec<(MemberId, Assignment)>);
+
+impl Held {
+    /// What these members of one organization hold.
+    pub(super) fn by(
+        tx: &ReadTx<'_>,
+        organization: OrganizationId,
+        members: &[MemberRow],
+        run: Run,
+    ) -> Result<Self, Refusal> {
+        let mut held = Vec::with_capacity(members.len());
+        let mut read = |range| {
+            each_assignment(tx, organization, range, |member, assignment| {
+                held.push((member, assignment));
+            })
+        };
+        let ids = || members.iter().map(|member| member.id);
+        if let (Run::Whole, Some(from), Some(to)) = (run, ids().min(), ids().max()) {
+            read((from, to))?;
+        } else {
+            ids().try_for_each(|id| read((id, id)))?;
+            held.sort_unstable_by_key(|(member, assignment)| (*member, assignment.role_id));
         }
-        return Ok(());
+        Ok(Self(held))
     }
-    let ids = || members.iter().map(|member| member.id);
-    let (Some(from), Some(to)) = (ids().min(), ids().max()) else {
-        return Ok(());
-    };
-    let mut held = Vec::with_capacity(members.len());
-    each_assignment(tx, organization, (from, to), |member, assignment| {
-        held.push((member, assignment));
-    })?;
-    for member in members {
-        let start = held.partition_point(|(id, _)| *id < member.id);
-        let of_member = held
-            .iter()
-            .skip(start)
-            .take_while(|(id, _)| *id == member.id);
-        member.assignments = of_member.map(|(_, assignment)| *assignment).collect();
+
+    /// What one of them holds.
+    pub(super) fn of(&self, id: MemberId) -> impl ExactSizeIterator<Item = &Assignment> {
+        let start = self.0.partition_point(|(member, _)| *member < id);
+        let rest = self.0.get(start..).unwrap_or_default();
+        let count = rest.iter().take_while(|(member, _)| *member == id).count();
+        rest.iter().take(count).map(|(_, assignment)| assignment)
     }
-    Ok(())
 }
 
 /// What one member holds, in the order of the roles' ids.
@@ -235,11 +241,11 @@ fn each_assignment(
 }
 
 /// The roles of these assignments, oldest first, each with its end.
-pub(super) fn member_roles(
+pub(super) fn member_roles<'a>(
     tx: &ReadTx<'_>,
     lookup: &mut Lookup,
     organization: OrganizationId,
-    assignments: &[Assignment],
+    assignments: impl ExactSizeIterator<Item = &'a Assignment>,
 ) -> Result<Vec<MemberRole>, Refusal> {
     let mut roles = Vec::with_capacity(assignments.len());
     for held in assignments {
@@ -261,7 +267,7 @@ pub(super) fn load(
     let params: [&dyn Param; 3] = [&tx.deployment.id(), &organization, &id];
     let mut member = tx
         .sql
-        .one(&LOAD, &params, |row| MemberRow::read(row, 0))?
+        .one(&LOAD, &params, |row| MemberRow::read(row, 0, organization))?
         .ok_or_else(|| Refusal::plain(ErrorCode::MemberNotFound))?;
     member.assignments = assignments(tx, organization, id)?;
     Ok(member)

@@ -1,8 +1,11 @@
 //! The rules of members, as examples.
 
-use crate::world::{World, page};
+use std::collections::BTreeMap;
+
+use crate::world::{World, page, page_after};
 use guildhall_core::members::{self, MemberFilter, MemberSort, UpdateMember};
 use guildhall_core::{Order, organizations, roles, users};
+use guildhall_types::ids::RoleId;
 use guildhall_types::members as wire;
 use guildhall_types::{ErrorCode, IfMatch, JsonObject};
 
@@ -212,4 +215,35 @@ async fn metadata_is_replaced_as_a_whole() {
         memberships.unwrap().data[0].public_metadata.as_str(),
         "{\"c\":3}"
     );
+}
+
+#[tokio::test]
+async fn a_page_in_any_order_shows_what_each_member_holds() {
+    let world = World::new().await;
+    let acme = world.organization("Acme").await.id;
+    let a = world.role(acme, "A").await.unwrap().id;
+    let b = world.role(acme, "B").await.unwrap().id;
+    let sets: [&[RoleId]; 5] = [&[a], &[a, b], &[], &[b], &[b, a]];
+    let mut held = BTreeMap::new();
+    for (name, set) in ["Mia", "Ava", "Zoe", "Liv", "Eva"].into_iter().zip(sets) {
+        let user = world.user(name).await.id;
+        let member = world.member(acme, user, set).await.unwrap();
+        held.insert(member.id, member.roles);
+    }
+    for sort in [MemberSort::CreatedAt, MemberSort::FirstName] {
+        for order in [Order::Ascending, Order::Descending] {
+            for limit in 1..=5 {
+                let page = page_after(limit, None, order);
+                let filter = MemberFilter::default();
+                let list = world.guildhall.list(world.deployment, move |tx| {
+                    members::list(tx, acme, &filter, sort, &page)
+                });
+                let page = list.await.unwrap();
+                assert_eq!(page.data.len() as u64, page.limit);
+                for member in page.data {
+                    assert_eq!(member.roles, held[&member.id], "{sort:?} {order:?} {limit}");
+                }
+            }
+        }
+    }
 }

@@ -107,6 +107,18 @@ impl Cedar {
         reason
     }
 
+    /// The users whom Cedar gives what is asked for.
+    pub(crate) fn holders(&self, question: &Question) -> Vec<i64> {
+        let is_holder = |user: &i64| {
+            let question = Question {
+                user: *user,
+                ..question.clone()
+            };
+            self.decide(&question) == Reason::Granted
+        };
+        (1..=USERS).filter(is_holder).collect()
+    }
+
     fn decide_one(&self, question: &Question, permission: &str) -> Reason {
         let segments = permission.split(':').zip(0..);
         let segments = segments.map(|(segment, place)| (format!("s{place}"), string(segment)));

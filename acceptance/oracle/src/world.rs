@@ -13,10 +13,10 @@ use crate::rng::Rng;
 
 /// Who is asked about; each is a member or not.
 pub(crate) const USERS: i64 = 14;
-const ROLES: i64 = 9;
+pub(crate) const ROLES: i64 = 9;
 
 /// Times are few, so that some end exactly when a check is made.
-const TIMES: [i64; 5] = [100, 101, 102, 103, 104];
+pub(crate) const TIMES: [i64; 5] = [100, 101, 102, 103, 104];
 
 /// With what a language of policies might trip over: quotes, stars that are no wildcards, letters of several bytes.
 const SEGMENTS: [&str; 12] = [
@@ -33,6 +33,9 @@ const SEGMENTS: [&str; 12] = [
     "é",
     "läuft",
 ];
+
+/// The roles that every deployment of a server begins with, by what each permits. It has no others.
+const DEPLOYMENT_ROLES: [&str; 2] = ["organization:admin", "organization:member"];
 
 /// One organization of one deployment.
 #[derive(Clone, Debug)]
@@ -108,6 +111,24 @@ impl World {
             disabled,
             exact_only,
         }
+    }
+
+    /// A world near this one that can be told to a server: its deployment has the roles that every deployment has, no role
+    /// holds the empty text, and nothing is exact-only, for which there is no request yet.
+    #[must_use]
+    pub fn fit_for_a_server(mut self) -> Self {
+        let mut deployments = DEPLOYMENT_ROLES.into_iter();
+        for role in &mut self.roles {
+            role.texts.retain(|text| !text.is_empty());
+            if role.is_deployment_level {
+                match deployments.next() {
+                    Some(text) => role.texts = vec![text.to_owned()],
+                    None => role.is_deployment_level = false,
+                }
+            }
+        }
+        self.exact_only.clear();
+        self
     }
 
     /// A question whose answer is not plain.
@@ -208,6 +229,23 @@ impl World {
         changes.iter().fold(start.deployment(), |snapshot, change| {
             snapshot.apply(snapshot.revision() + 1, change).unwrap()
         })
+    }
+}
+
+impl Question {
+    /// Whether a server takes it: there is no permission without a character.
+    pub(crate) fn is_fit_for_a_server(&self) -> bool {
+        !self.permissions.iter().any(String::is_empty)
+    }
+
+    /// Whether it is answered with yes when exactly the permissions that `is_held` accepts are held.
+    pub(crate) fn is_met(&self, is_held: impl FnMut(&String) -> bool) -> bool {
+        let mut permissions = self.permissions.iter();
+        if self.is_all {
+            permissions.all(is_held)
+        } else {
+            permissions.any(is_held)
+        }
     }
 }
 

@@ -21,7 +21,8 @@ const JS_SDK: &str = "acceptance/js-sdk";
 const DOCS: &str = "acceptance/docs/run.mjs";
 const SCHEMATHESIS: &str = "acceptance/schemathesis/run.sh";
 
-/// Clippy and `cargo test` in `acceptance/oracle`: random worlds, decided by our engine and by another.
+/// Clippy and `cargo test` in `acceptance/oracle`: random worlds, decided by our engine and by another, some of them
+/// over HTTP too.
 pub(super) fn oracle(project: &Project) -> Outcome {
     exists(project, ORACLE)?;
     let cargo = |words: &[&str], after: &[&str]| {

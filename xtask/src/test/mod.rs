@@ -62,7 +62,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "oracle",
-        shows: "an engine that others wrote decides as ours does",
+        shows: "an engine that others wrote decides as ours does, in process and over HTTP",
         run: acceptance::oracle,
     },
     Step {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use guildhall_core::{
-    ACCESS_CACHE_BYTES, DATABASE_FILE, Guildhall, Settings, Slot,
+    ACCESS_CACHE_BYTES, DATABASE_FILE, Guildhall, Settings, Slot, Source,
     ambient::{Clock, ManualClock, SystemRng},
     deployments,
     keys::{self, CreateKey},
@@ -46,7 +46,7 @@ impl Server {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::starting_at(now));
         let guildhall = Guildhall::open(Settings {
-            path: directory.path().join(DATABASE_FILE),
+            source: Source::Sqlite(directory.path().join(DATABASE_FILE)),
             slot: Slot::Server,
             public_url: "http://guildhall.test".to_owned(),
             access_cache_bytes: ACCESS_CACHE_BYTES,
@@ -58,7 +58,7 @@ impl Server {
         let runtime = Runtime::new().unwrap();
         let (secret, server) = runtime.block_on(async {
             deployments::create(&guildhall, "default").await.unwrap();
-            let deployment = deployments::operator(&guildhall, "default").unwrap();
+            let deployment = deployments::operator(&guildhall, "default").await.unwrap();
             let command = CreateKey::check("oracle", KeyScope::Full, None).unwrap();
             let (_, secret) = keys::create(&guildhall, deployment, command).await.unwrap();
             let options = ServerOptions::new("127.0.0.1:0".parse().unwrap());

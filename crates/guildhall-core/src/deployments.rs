@@ -213,13 +213,7 @@ pub async fn list(guildhall: &Guildhall) -> Result<Vec<DeploymentSummary>, Refus
 /// The deployment of this name, for the operator at the command line: who can open the database can do
 /// everything anyway.
 pub async fn operator(guildhall: &Guildhall, name: &str) -> Result<Deployment, Refusal> {
-    let wanted = name.to_owned();
-    let found = guildhall.inner.db.point(move |sql| {
-        sql.one(&FIND, &[&wanted], |row| {
-            Ok::<_, Refusal>(row.get::<DeploymentId>(0)?)
-        })
-    });
-    let id = found.await?.ok_or_else(|| {
+    let id = find(guildhall, name).await?.ok_or_else(|| {
         Refusal::field(
             ErrorCode::InvalidRequest,
             "deployment",
@@ -227,6 +221,29 @@ pub async fn operator(guildhall: &Guildhall, name: &str) -> Result<Deployment, R
         )
     })?;
     Ok(Deployment::new(id, Actor::CommandLine))
+}
+
+/// Creates the deployment unless there is one of this name; several servers may do so at once.
+pub async fn ensure(guildhall: &Guildhall, name: &str) -> Result<(), Refusal> {
+    if find(guildhall, name).await?.is_some() {
+        return Ok(());
+    }
+    let created = create(guildhall, name).await;
+    match created {
+        Err(refusal) if find(guildhall, name).await?.is_none() => Err(refusal),
+        // It is there; whose it is makes no difference.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+async fn find(guildhall: &Guildhall, name: &str) -> Result<Option<DeploymentId>, Refusal> {
+    let name = name.to_owned();
+    let found = guildhall.inner.db.point(move |sql| {
+        sql.one(&FIND, &[&name], |row| {
+            Ok::<_, Refusal>(row.get::<DeploymentId>(0)?)
+        })
+    });
+    found.await
 }
 
 /// What adding a member asks of the deployment.

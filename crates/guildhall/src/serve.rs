@@ -59,13 +59,7 @@ async fn serve(config: &Config, store: &Store) -> Result<ExitCode, Failure> {
     let local = server.local_address();
 
     let guildhall = store.open_as_server(config.public_url(local), config.access_cache_bytes)?;
-    let deployments = deployments::list(&guildhall).await?;
-    if deployments
-        .iter()
-        .all(|deployment| deployment.name != DEFAULT_DEPLOYMENT)
-    {
-        deployments::create(&guildhall, DEFAULT_DEPLOYMENT).await?;
-    }
+    deployments::ensure(&guildhall, DEFAULT_DEPLOYMENT).await?;
     let metrics = metrics(&guildhall);
     let app = App::new(
         guildhall.clone(),

@@ -78,6 +78,21 @@ async fn the_same_member_is_added_once_by_two_servers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn servers_that_start_at_once_make_one_deployment() {
+    let world = World::new().await;
+    let servers = [world.guildhall.clone(), world.second()];
+    let starts = (0..CALLERS).map(|number| {
+        let server = servers[number % 2].clone();
+        tokio::spawn(async move { deployments::ensure(&server, "new").await })
+    });
+    for started in join_all(starts).await {
+        started.unwrap().unwrap();
+    }
+    let all = deployments::list(&world.guildhall).await.unwrap();
+    assert_eq!(all.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_last_seats_are_taken_once_by_two_servers() {
     const SEATS: u32 = 5;
     let world = World::new().await;

@@ -39,13 +39,7 @@ pub(super) fn run(words: Demo) -> Result<(), Failure> {
 
 /// The deployment with this name, made if it is missing.
 async fn empty_deployment(guildhall: &Guildhall, name: &str) -> Result<Deployment, Failure> {
-    if !deployments::list(guildhall)
-        .await?
-        .iter()
-        .any(|deployment| deployment.name == name)
-    {
-        deployments::create(guildhall, name).await?;
-    }
+    deployments::ensure(guildhall, name).await?;
     let deployment = deployments::operator(guildhall, name).await?;
     let limits = PageLimits { default: 1, max: 1 };
     let page = || PageRequest::new(limits, None, None, None, Order::Ascending);

@@ -19,8 +19,8 @@ const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 /// Why a backup was not put in place. Whatever the reason, the data directory has no database then.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
-    /// The data directory has a database; a restore never overwrites.
-    #[error("`{path}` exists already; restore into another directory, or move it away first")]
+    /// The data directory has a database, which is never overwritten.
+    #[error("`{path}` exists already; choose another directory, or move it away first")]
     DatabaseExists {
         /// The file that is in the way.
         path: PathBuf,
@@ -81,6 +81,19 @@ pub fn restore(
     progress: impl FnMut(Progress),
 ) -> Result<(), RestoreError> {
     fs::create_dir_all(data_dir).map_err(io_error(data_dir))?;
+    make_in_place(data_dir, ".restoring", |copy| {
+        copy_database(backup, copy, progress)?;
+        inspect(copy, backup)
+    })
+}
+
+/// Makes the database of a data directory that has none, beside its place; it appears there whole or not at all, and no
+/// server runs on the directory meanwhile.
+pub(crate) fn make_in_place<T, E: From<RestoreError>>(
+    data_dir: &Path,
+    ending: &str,
+    make: impl FnOnce(&Path) -> Result<T, E>,
+) -> Result<T, E> {
     let _lock =
         DirectoryLock::try_take(&data_dir.join(SERVER_LOCK_FILE)).map_err(|error| match error {
             LockError::Held { .. } => RestoreError::ServerRunning {
@@ -90,15 +103,15 @@ pub fn restore(
         })?;
     let database = data_dir.join(DATABASE_FILE);
     if let Some(path) = in_the_way(&database) {
-        return Err(RestoreError::DatabaseExists { path });
+        return Err(RestoreError::DatabaseExists { path }.into());
     }
-    let copy = beside(&database, ".restoring");
-    // Left by a restore that was cut off.
+    let copy = beside(&database, ending);
+    // Left by a run that was cut off.
     clear(&copy)?;
-    let outcome = copy_database(backup, &copy, progress)
-        .map_err(RestoreError::from)
-        .and_then(|()| inspect(&copy, backup))
-        .and_then(|()| put_in_place(&copy, &database, data_dir));
+    let outcome = make(&copy).and_then(|made| {
+        put_in_place(&copy, &database, data_dir)?;
+        Ok(made)
+    });
     if outcome.is_err() {
         // The reason for the failure is worth more than that of the clearing.
         drop(clear(&copy));
@@ -119,7 +132,7 @@ fn inspect(copy: &Path, backup: &Path) -> Result<(), RestoreError> {
 }
 
 fn put_in_place(copy: &Path, database: &Path, data_dir: &Path) -> Result<(), RestoreError> {
-    // The copy was synced when it was made; looking at it wrote nothing.
+    // It was synced when it was made.
     fs::rename(copy, database).map_err(io_error(database))?;
     // The rename itself must survive a power cut.
     fs::File::open(data_dir)

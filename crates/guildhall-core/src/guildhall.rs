@@ -22,17 +22,26 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration {
         number: 1,
         name: "foundation",
+        usable_from: None,
         text: include_str!("../schema/0001_foundation.sql"),
     },
     Migration {
         number: 2,
         name: "access",
+        usable_from: None,
         text: include_str!("../schema/0002_access.sql"),
     },
     Migration {
         number: 3,
         name: "snapshots",
+        usable_from: None,
         text: include_str!("../schema/0003_snapshots.sql"),
+    },
+    Migration {
+        number: 4,
+        name: "usable from",
+        usable_from: None,
+        text: include_str!("../schema/0004_usable_from.sql"),
     },
 ];
 

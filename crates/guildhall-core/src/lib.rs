@@ -8,6 +8,7 @@
 pub mod access;
 pub mod ambient;
 pub mod backup;
+pub mod copy;
 mod counts;
 mod cursor;
 pub mod deployments;
@@ -27,6 +28,7 @@ mod paging;
 mod refusal;
 mod rehearsal;
 pub mod roles;
+pub mod schema;
 mod scope;
 pub mod sweep;
 pub mod users;
@@ -47,7 +49,7 @@ pub use guildhall_types::Revision;
 
 /// Every SQL statement of this crate, for the tests that prepare them on each engine.
 pub fn statements() -> Vec<&'static guildhall_db::Stmt> {
-    let tools = [export::STATEMENTS.to_vec(), verify::statements()].concat();
+    let tools = [export::statements(), verify::statements()].concat();
     [rule_statements(), tools].concat()
 }
 

@@ -81,6 +81,14 @@ pub enum DbError {
         /// The number of the newest migration that this program has.
         known: i64,
     },
+    /// The schema is older than this program, which was told to leave it as it is.
+    #[error("the database has schema {found}, this program needs {known}")]
+    SchemaTooOld {
+        /// The number of the newest migration in the database; 0 if it has none.
+        found: i64,
+        /// The number of the newest migration that this program has.
+        known: i64,
+    },
     /// The bundled SQLite has a known way to corrupt its log.
     #[error("SQLite {found} can corrupt its write-ahead log; 3.51.3 or newer is needed")]
     SqliteTooOld {

@@ -8,6 +8,8 @@
 //! - [`Database::point`] runs a short read.
 //! - [`Database::list`] runs a read that may be long, where it delays nobody.
 //! - [`Database::long_read`] runs the operator's look at everything, which nothing stops.
+//!
+//! What the operator does to a database that is not served is in [`missing_steps`], [`run_steps`], [`read_whole`] and [`fill`].
 
 mod database;
 mod error;
@@ -18,6 +20,7 @@ mod sqlite;
 mod statement;
 mod tx;
 mod value;
+mod whole;
 
 pub use database::{BatchHook, Database, DatabaseStats, Options, Source, Verdict};
 pub use error::DbError;
@@ -28,3 +31,4 @@ pub use sqlite::lock::{DirectoryLock, LockError};
 pub use statement::Stmt;
 pub use tx::{Row, Tx};
 pub use value::{Column, Param, Value};
+pub use whole::{fill, missing_steps, read_whole, run_steps};

@@ -2,7 +2,8 @@
 
 use std::sync::OnceLock;
 
-/// One SQL statement in the portable subset, with `?1` placeholders.
+/// One SQL statement in the portable subset, with `?1` placeholders; or, where a macro writes it, with a `?` for each column
+/// in turn.
 ///
 /// It takes only `&'static str`: SQL glued together at run time does not compile.
 #[derive(Debug)]
@@ -31,6 +32,15 @@ impl Stmt {
         self.postgres.get_or_init(|| dollars(self.text))
     }
 
+    /// For an `INSERT` of one row, what takes any number of such rows in PostgreSQL's binary form; `None` for any other.
+    pub(crate) fn copy_in(&self) -> Option<String> {
+        let (rows, _) = self
+            .text
+            .strip_prefix("INSERT INTO ")?
+            .split_once(" VALUES (?")?;
+        Some(format!("COPY {rows} FROM STDIN BINARY"))
+    }
+
     /// The first words, to name the statement in an error or a log.
     pub fn name(&self) -> &'static str {
         let line = self.text.trim_start().lines().next().unwrap_or_default();
@@ -38,15 +48,24 @@ impl Stmt {
     }
 }
 
-/// The text with `$` for each `?` that is not inside a literal.
+/// The text with `$` for each `?` that is not inside a literal; one without a number gets the next.
 fn dollars(text: &str) -> String {
-    let mut quoted = false;
-    text.chars()
-        .map(|char| {
-            quoted ^= char == '\'';
-            if char == '?' && !quoted { '$' } else { char }
-        })
-        .collect()
+    let (mut quoted, mut count) = (false, 0_u32);
+    let mut chars = text.chars().peekable();
+    let mut dollars = String::with_capacity(text.len());
+    while let Some(char) = chars.next() {
+        quoted ^= char == '\'';
+        if char != '?' || quoted {
+            dollars.push(char);
+            continue;
+        }
+        dollars.push('$');
+        if !chars.peek().is_some_and(char::is_ascii_digit) {
+            count += 1;
+            dollars.push_str(&count.to_string());
+        }
+    }
+    dollars
 }
 
 /// Declares the statements of one noun and the list of them that the tests prepare on every engine.
@@ -78,5 +97,12 @@ mod tests {
     fn placeholders_are_found_outside_of_literals() {
         let told = dollars("SELECT '?1', 'it''s ?2' || ?10 FROM a WHERE b = ?1");
         assert_eq!(told, "SELECT '?1', 'it''s ?2' || $10 FROM a WHERE b = $1");
+        assert_eq!(
+            Stmt::new("INSERT INTO a (b, c) VALUES (?, ?)")
+                .copy_in()
+                .as_deref(),
+            Some("COPY a (b, c) FROM STDIN BINARY")
+        );
+        assert_eq!(dollars("VALUES (?, '?', ?)"), "VALUES ($1, '?', $2)");
     }
 }

@@ -80,6 +80,18 @@ impl Tx<'_> {
         }
     }
 
+    /// Inserts many rows at once. The statement is the `INSERT` of one of them, with a `?` for each column.
+    pub fn insert_many<P: Param>(
+        &self,
+        statement: &'static Stmt,
+        rows: &[Vec<P>],
+    ) -> Result<(), DbError> {
+        match self {
+            Self::Sqlite(tx) => tx.insert_many(statement, rows),
+            Self::Postgres(tx) => tx.insert_many(statement, rows),
+        }
+    }
+
     /// Runs a statement that must touch exactly `expected` rows; anything else is an error, and the command
     /// that meets it is taken back.
     pub fn exec_exactly(

@@ -7,6 +7,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use guildhall_db::run_steps;
 use guildhall_db::{PostgresOptions, Source};
 use tempfile::TempDir;
 

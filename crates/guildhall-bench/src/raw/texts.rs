@@ -23,7 +23,7 @@ pub(super) struct Texts {
 
 impl Texts {
     pub(super) fn of_core() -> Outcome<Self> {
-        let statements = guildhall_core::statements();
+        let statements = guildhall_core::rule_statements();
         let find = |begin: &str, word: &str| {
             let mut found = statements
                 .iter()

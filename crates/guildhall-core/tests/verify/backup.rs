@@ -152,7 +152,7 @@ async fn a_backup_of_tomorrow_is_refused() {
     let (_world, file) = backed_up().await;
     unruly(&file)
         .execute(
-            "INSERT INTO schema_migrations VALUES (1000, 'tomorrow')",
+            "INSERT INTO schema_migrations (number, name) VALUES (1000, 'tomorrow')",
             (),
         )
         .unwrap();

@@ -26,6 +26,7 @@ const UNGUARDED: &[(&str, &str)] = &[
     ("schema_migrations", "the engine room's own"),
     ("schema_migrations.name", "the engine room's own"),
     ("schema_migrations.number", "the engine room's own"),
+    ("schema_migrations.usable_from", "the engine room's own"),
 ];
 
 /// Rows of a table that are damaged, spread over it.

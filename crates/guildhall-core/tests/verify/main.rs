@@ -7,6 +7,8 @@ mod backup;
 #[cfg(test)]
 mod columns;
 #[cfg(test)]
+mod copy;
+#[cfg(test)]
 mod damage;
 #[cfg(test)]
 mod export;
@@ -20,5 +22,7 @@ mod migration;
 mod plans;
 #[cfg(test)]
 mod rules;
+#[cfg(test)]
+mod schema;
 #[cfg(test)]
 mod world;

@@ -36,8 +36,12 @@ pub(crate) struct World {
 
 /// Opens the database of a directory.
 pub(crate) fn open(path: PathBuf, clock: Arc<ManualClock>) -> Guildhall {
+    open_at(Source::Sqlite(path), clock)
+}
+
+pub(crate) fn open_at(source: Source, clock: Arc<ManualClock>) -> Guildhall {
     Guildhall::open(Settings {
-        source: Source::Sqlite(path),
+        source,
         slot: Slot::Server,
         public_url: "http://guildhall.test".to_owned(),
         access_cache_bytes: guildhall_core::ACCESS_CACHE_BYTES,
@@ -128,6 +132,12 @@ impl World {
 
     pub(crate) fn report(&self) -> Report {
         report(&self.guildhall)
+    }
+
+    /// The same world in another place, where the time goes on.
+    pub(crate) fn moved_to(self, source: Source) -> Self {
+        let guildhall = open_at(source, Arc::clone(&self.clock));
+        Self { guildhall, ..self }
     }
 
     /// Carries out a change, each a second after the one before.

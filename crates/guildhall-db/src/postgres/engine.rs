@@ -9,9 +9,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::Config;
 
 use super::hints::{Heard, Hints};
-use super::migrate::{create_schema, migrate};
 use super::session::{Manner, Session};
 use super::tls::Tls;
+use super::whole::prepare;
 use super::{Failure, PostgresOptions, PostgresTx, Purpose};
 use crate::database::{BatchHook, DatabaseStats};
 use crate::error::DbError;
@@ -71,14 +71,14 @@ impl std::fmt::Debug for Engine {
 
 /// How a connection is made.
 #[derive(Clone)]
-struct Way {
+pub(super) struct Way {
     config: Config,
     tls: Tls,
     manner: Arc<Manner>,
 }
 
 impl Way {
-    fn new(options: &PostgresOptions, tls: Tls) -> Result<Self, DbError> {
+    pub(super) fn new(options: &PostgresOptions, tls: Tls) -> Result<Self, DbError> {
         Ok(Self {
             config: options.config()?,
             tls,
@@ -86,7 +86,7 @@ impl Way {
         })
     }
 
-    fn open(&self) -> Result<Session, DbError> {
+    pub(super) fn open(&self) -> Result<Session, DbError> {
         Session::open(&self.config, &self.tls, &self.manner)
     }
 }
@@ -117,13 +117,7 @@ impl Engine {
             Way::new(options, tls.clone())?,
             Way::new(&options.patient(), tls)?,
         );
-        apart(|| {
-            let session = patient.open()?;
-            if let Some(schema) = &options.schema {
-                create_schema(&session, schema)?;
-            }
-            migrate(&session, migrations)
-        })?;
+        apart(|| prepare(&patient.open()?, options, migrations))?;
         let connections = options.connections.max(LISTS_AT_ONCE + 1);
         Ok(Self {
             ordinary,
@@ -356,7 +350,7 @@ impl Engine {
 }
 
 /// Waits for work on a thread of its own, because the caller's may be one that must not block.
-fn apart<T: Send, E: From<DbError> + Send>(
+pub(super) fn apart<T: Send, E: From<DbError> + Send>(
     work: impl FnOnce() -> Result<T, E> + Send,
 ) -> Result<T, E> {
     let done = std::thread::scope(|scope| scope.spawn(work).join());
@@ -437,7 +431,7 @@ fn transaction(
 }
 
 /// Runs `query` in one read transaction: all its statements see the same moment.
-fn snapshot<T, E: From<DbError>>(
+pub(super) fn snapshot<T, E: From<DbError>>(
     session: &Session,
     query: impl FnOnce(&Tx<'_>) -> Result<T, E>,
 ) -> Result<T, E> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::session::Session;
 use crate::error::DbError;
-use crate::migrations::{Migration, known, statements};
+use crate::migrations::{Found, Migration, USABLE_FROM, known, lacking, row, statements};
 
 /// How long a server waits for another that brings the schema up to date.
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -16,20 +16,32 @@ const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
   name TEXT NOT NULL
 )";
 
+const TABLE: &str = "SELECT CAST(to_regclass('schema_migrations') AS TEXT)";
+
 /// Readers go on; a second one who wants to migrate waits.
 const LOCK: &str = "BEGIN; LOCK TABLE schema_migrations IN SHARE ROW EXCLUSIVE MODE";
 
 /// Makes the schema that everything stands in. `schema` is a name that needs no quotes.
 pub(super) fn create_schema(session: &Session, schema: &str) -> Result<(), DbError> {
+    let there = format!("SELECT nspname FROM pg_namespace WHERE nspname = '{schema}'");
+    // To say "if not exists" takes the right to create one.
+    if session.text(&there)?.is_some() {
+        return Ok(());
+    }
     patiently(|| session.batch(&format!("CREATE SCHEMA IF NOT EXISTS {schema}")))
 }
 
-/// Brings the schema up to date, each step in a transaction of its own; safe when several servers start at once, and
-/// whatever is killed meanwhile.
-pub(super) fn migrate(session: &Session, steps: &[Migration]) -> Result<(), DbError> {
-    patiently(|| session.batch(VERSIONS))?;
-    while schema(session, steps)? < known(steps) {
-        patiently(|| {
+/// Brings the schema up to date, each step in a transaction of its own, and tells the steps that were run here; safe when
+/// several servers start at once, and whatever is killed meanwhile.
+pub(super) fn migrate<'s>(
+    session: &Session,
+    steps: &'s [Migration],
+) -> Result<Vec<&'s Migration>, DbError> {
+    let mut run = Vec::new();
+    // Patiently: whoever fills the database holds everything until it is whole.
+    while !patiently(|| lacking(steps, found(session, steps)?))?.is_empty() {
+        patiently(|| session.batch(VERSIONS))?;
+        run.extend(patiently(|| {
             session
                 .batch(LOCK)
                 .and_then(|()| next_step(session, steps))
@@ -37,36 +49,48 @@ pub(super) fn migrate(session: &Session, steps: &[Migration]) -> Result<(), DbEr
                     session.batch("ROLLBACK")?;
                     Err(error)
                 })
-        })?;
+        })?);
     }
-    Ok(())
+    Ok(run)
 }
 
-/// The number of the newest step in the database; refused when it is newer than the steps that this program has.
-fn schema(session: &Session, steps: &[Migration]) -> Result<i64, DbError> {
-    let newest = session.text("SELECT COALESCE(MAX(number), 0) FROM schema_migrations")?;
-    let found = newest.and_then(|number| number.parse().ok());
-    let found = found.ok_or_else(|| DbError::Engine("the schema has no number".into()))?;
+/// What the database tells of its schema. It may have none.
+pub(super) fn found(session: &Session, steps: &[Migration]) -> Result<Found, DbError> {
+    if session.text(TABLE)?.is_none() {
+        return Ok(Found::default());
+    }
+    let number = |text: &str| {
+        let number = session.text(text)?;
+        let number = number.map(|number| number.parse::<i64>()).transpose();
+        number.map_err(|error| DbError::Engine(Box::new(error)))
+    };
+    let newest = number("SELECT MAX(number) FROM schema_migrations")?.unwrap_or_default();
     let known = known(steps);
-    if found > known {
-        Err(DbError::SchemaTooNew { found, known })
+    let usable_from = if newest > known {
+        number(&format!("{USABLE_FROM}{known}"))?.unwrap_or(newest)
     } else {
-        Ok(found)
-    }
+        newest
+    };
+    Ok(Found {
+        newest,
+        usable_from,
+    })
 }
 
-fn next_step(session: &Session, steps: &[Migration]) -> Result<(), DbError> {
-    let found = schema(session, steps)?;
-    if let Some(step) = steps.iter().find(|step| step.number > found) {
+/// Runs the first step that is lacking, unless another did so meanwhile.
+fn next_step<'s>(
+    session: &Session,
+    steps: &'s [Migration],
+) -> Result<Option<&'s Migration>, DbError> {
+    let step = lacking(steps, found(session, steps)?)?.first();
+    if let Some(step) = step {
         for statement in statements(step.text) {
             session.batch(&postgres_text(&statement))?;
         }
-        let Migration { number, name, .. } = step;
-        session.batch(&format!(
-            "INSERT INTO schema_migrations (number, name) VALUES ({number}, '{name}')"
-        ))?;
+        session.batch(&row(step))?;
     }
-    session.batch("COMMIT")
+    session.batch("COMMIT")?;
+    Ok(step)
 }
 
 /// Waits for others who do the same.
@@ -74,7 +98,7 @@ fn next_step(session: &Session, steps: &[Migration]) -> Result<(), DbError> {
     clippy::disallowed_methods,
     reason = "on a thread that may block, before anything is served"
 )]
-fn patiently(mut work: impl FnMut() -> Result<(), DbError>) -> Result<(), DbError> {
+fn patiently<T>(mut work: impl FnMut() -> Result<T, DbError>) -> Result<T, DbError> {
     let start = std::time::Instant::now();
     loop {
         match work() {

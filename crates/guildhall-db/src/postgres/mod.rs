@@ -13,6 +13,7 @@ mod migrate;
 mod options;
 mod session;
 mod tls;
+pub(crate) mod whole;
 
 use std::cell::{Cell, RefCell};
 
@@ -76,6 +77,13 @@ impl<'c> PostgresTx<'c> {
             streaming: Cell::new(false),
             failure: RefCell::default(),
         }
+    }
+
+    /// A transaction for changes that was opened already.
+    fn begun(session: &'c Session) -> Self {
+        let tx = Self::new(session, Purpose::Change);
+        tx.open.set(true);
+        tx
     }
 
     /// Runs a step of the transaction, which it opens if it is the first.
@@ -154,6 +162,19 @@ impl<'c> PostgresTx<'c> {
         };
         self.streaming.set(false);
         visited
+    }
+
+    pub(crate) fn insert_many<P: Param>(
+        &self,
+        statement: &'static Stmt,
+        rows: &[Vec<P>],
+    ) -> Result<(), DbError> {
+        self.step(|opening| {
+            if let Some(opening) = opening {
+                self.session.batch(opening)?;
+            }
+            self.session.copy_in(statement, rows)
+        })
     }
 
     pub(crate) fn exec(

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::stream::ReadyChunks;
 use futures_util::{StreamExt, TryStreamExt, future};
 use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::{Client, Config, Row, RowStream, SimpleQueryMessage, Statement};
 
 use super::bound::{Bound, kind};
@@ -159,6 +160,31 @@ impl Session {
             let mut rows = pin!(self.run(before, statement, params).await?);
             while rows.try_next().await?.is_some() {}
             Ok(rows.rows_affected().unwrap_or_default())
+        })?
+    }
+
+    /// Inserts rows, by `COPY`: a third of the time that as many statements take, even if all are sent before any is
+    /// answered. `statement` is the `INSERT` of one row, which also tells the types. The transaction is open already.
+    pub(super) fn copy_in<P: Param>(
+        &self,
+        statement: &'static Stmt,
+        rows: &[Vec<P>],
+    ) -> Result<(), DbError> {
+        let text = statement.copy_in();
+        let text = text.ok_or_else(|| DbError::Engine("not the insert of one row".into()))?;
+        self.runtime.block_on(async {
+            let prepared = self.prepare(statement).await?;
+            let sink = self.client.copy_in(&text).await?;
+            let mut writer = pin!(BinaryCopyInWriter::new(sink, prepared.params()));
+            for row in rows {
+                if row.len() != prepared.params().len() {
+                    return Err(DbError::Engine("a row has other columns".into()));
+                }
+                let bound = row.iter().map(|param| Bound(param.value()));
+                writer.as_mut().write_raw(bound).await?;
+            }
+            writer.as_mut().finish().await?;
+            Ok(())
         })?
     }
 

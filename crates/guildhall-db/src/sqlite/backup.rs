@@ -8,7 +8,7 @@ use rusqlite::backup::{Backup, StepResult};
 
 use super::{Journal, SqliteTx, open};
 use crate::error::DbError;
-use crate::migrations::{Migration, schema};
+use crate::migrations::{Migration, found, lacking};
 
 /// Pages copied between two reports of progress.
 const PAGES_A_STEP: i32 = 2_000;
@@ -107,7 +107,7 @@ pub fn copy_database(
 /// another program's or has a schema of tomorrow. Changes nothing.
 pub fn inspect_database(path: &Path, steps: &[Migration]) -> Result<Vec<String>, DbError> {
     let connection = open(path, Journal::Read)?;
-    schema(&connection, steps)?;
+    lacking(steps, found(&connection, steps)?)?;
     SqliteTx {
         connection: &connection,
     }

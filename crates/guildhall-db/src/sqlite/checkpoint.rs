@@ -200,6 +200,7 @@ mod tests {
     const MIGRATIONS: &[Migration] = &[Migration {
         number: 1,
         name: "things",
+        usable_from: None,
         text: "CREATE TABLE things (id BIGINT NOT NULL PRIMARY KEY, content BYTEA NOT NULL);\n",
     }];
 

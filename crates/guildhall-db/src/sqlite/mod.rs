@@ -15,6 +15,7 @@ mod lookout;
 mod readers;
 mod room;
 mod rounds;
+pub(crate) mod whole;
 mod writer;
 
 pub(crate) use connection::{Journal, open};
@@ -119,6 +120,18 @@ impl SqliteTx<'_> {
     ) -> Result<u64, DbError> {
         let touched = self.prepare(statement, params)?.raw_execute()?;
         Ok(touched as u64)
+    }
+
+    pub(crate) fn insert_many<P: Param>(
+        &self,
+        statement: &'static Stmt,
+        rows: &[Vec<P>],
+    ) -> Result<(), DbError> {
+        for row in rows {
+            let params: Vec<&dyn Param> = row.iter().map(|param| param as &dyn Param).collect();
+            self.exec(statement, &params)?;
+        }
+        Ok(())
     }
 
     pub(crate) fn check(&self, statement: &'static Stmt) -> Result<(), DbError> {

@@ -146,7 +146,7 @@ impl List {
 }
 
 /// Runs `query` in one read transaction: all its statements see the same moment.
-fn snapshot<T, E: From<DbError>>(
+pub(super) fn snapshot<T, E: From<DbError>>(
     connection: &Connection,
     query: impl FnOnce(&Tx<'_>) -> Result<T, E>,
 ) -> Result<T, E> {

@@ -36,6 +36,10 @@ pub(crate) enum Verb {
     Restore(Restore),
     /// Write everything in one canonical form: equal databases give equal bytes
     Export(Export),
+    /// Copy everything to another database that has nothing yet: from SQLite to PostgreSQL, or back
+    Copy(Copy),
+    /// Bring the schema of the database up to date; `serve` does it by itself, unless it is told not to
+    Migrate(Migrate),
     /// Fill a deployment with a believable company landscape
     Demo(Demo),
     /// Print the OpenAPI document
@@ -184,6 +188,29 @@ pub(crate) struct Restore {
 pub(crate) struct Export {
     /// The file to write; it must not be there yet [default: the standard output]
     pub(crate) file: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Stop the servers first: what they change at the source after the copy began is not in it. The target is \
+        filled as a whole, read back and compared, or it is left without data."
+)]
+pub(crate) struct Copy {
+    #[command(flatten)]
+    pub(crate) from: config::CopyFrom,
+
+    #[command(flatten)]
+    pub(crate) to: config::CopyTo,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    /// List the steps that would be run, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 
     #[command(flatten)]
     pub(crate) place: Place,

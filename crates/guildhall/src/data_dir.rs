@@ -53,6 +53,19 @@ impl DataDir {
         })
     }
 
+    /// Keeps everybody away who would change something.
+    pub(crate) fn lock_as_it_is(&self) -> Result<Vec<DirectoryLock>, Failure> {
+        let server = DirectoryLock::try_take(&self.0.join(SERVER_LOCK_FILE));
+        let server = server.map_err(|error| match error {
+            LockError::Held { .. } => Failure::Refused(format!(
+                "a server is running on `{}`; stop it first: what it changes meanwhile would be lost",
+                self.0.display(),
+            )),
+            LockError::Io { .. } => Failure::refused("cannot use the data directory", &error),
+        })?;
+        Ok(vec![server, self.lock_as_command_line()?])
+    }
+
     /// Takes the turn of the command line, after every other run of it that changes something.
     pub(crate) fn lock_as_command_line(&self) -> Result<DirectoryLock, Failure> {
         let path = self.0.join(COMMAND_LOCK);

@@ -64,6 +64,9 @@ impl From<DbError> for Failure {
             DbError::Foreign { .. } | DbError::SchemaTooNew { .. } => {
                 Self::Refused(error.to_string())
             }
+            DbError::SchemaTooOld { .. } => Self::Refused(format!(
+                "{error}, and was told to leave it as it is (`migrate` is `false`): run `guildhall migrate` first"
+            )),
             // Who sits here can do something about it.
             DbError::Address(_) | DbError::Authorities { .. } | DbError::Unavailable(_) => {
                 Self::Refused(chain(&error))

@@ -21,21 +21,21 @@ use tokio::sync::oneshot;
 
 use crate::config::Config;
 use crate::failure::{Failure, chain};
-use crate::store::Store;
+use crate::store::{At, Store};
 use crate::supervisor::Supervisor;
 use crate::{logging, output, welcome};
 
 /// Runs the server until it is told to stop.
 pub(crate) fn run(config: &Config) -> Result<ExitCode, Failure> {
     logging::start(&config.log)?;
-    let store = Store::new((config.data_dir.clone(), config.database.clone()));
-    let _lock = match &store {
-        Store::Directory(data_dir) => {
+    let store = Store::new(config.location.clone());
+    let _lock = match &store.at {
+        At::Directory(data_dir) => {
             data_dir.create()?;
             Some(data_dir.lock_as_server()?)
         }
         // There may be any number of servers.
-        Store::Postgres(_) => None,
+        At::Postgres(_) => None,
     };
     let runtime = Builder::new_multi_thread()
         .enable_all()

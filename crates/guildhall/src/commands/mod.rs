@@ -2,10 +2,12 @@
 
 mod backup;
 mod completions;
+mod copy;
 mod demo;
 mod deployment;
 mod export;
 mod key;
+mod migrate;
 mod openapi;
 mod restore;
 mod verify;
@@ -32,6 +34,8 @@ pub(crate) fn run(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Backup(words) => backup::run(words),
         Verb::Restore(words) => restore::run(words),
         Verb::Export(words) => export::run(words),
+        Verb::Copy(words) => copy::run(words),
+        Verb::Migrate(words) => migrate::run(words),
         Verb::Demo(words) => demo::run(words),
         Verb::Openapi => openapi::run(),
         Verb::Completions { shell } => completions::run(shell),

@@ -3,6 +3,7 @@
 //! The three layers are one type, [`Options`]: a new setting is a field there, and a flag, a variable and a TOML key
 //! at once. The environment is read here and nowhere else.
 
+mod ends;
 mod environment;
 mod options;
 mod value;
@@ -17,6 +18,8 @@ use guildhall_http::server::CONNECTIONS_MAX;
 use guildhall_http::shell::IN_FLIGHT_MAX;
 use guildhall_http::tls::TlsOptions;
 
+pub(crate) use ends::{CopyFrom, CopyTo, End};
+use options::Database;
 pub(crate) use options::{Options, Place, help};
 pub(crate) use value::LogFormat;
 
@@ -32,8 +35,7 @@ const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8480
 /// What the server runs with.
 #[derive(Debug)]
 pub(crate) struct Config {
-    pub(crate) data_dir: PathBuf,
-    pub(crate) database: Option<PostgresOptions>,
+    pub(crate) location: Location,
     pub(crate) listen: SocketAddr,
     public_url: Option<PublicUrl>,
     pub(crate) tls: Option<TlsOptions>,
@@ -42,6 +44,16 @@ pub(crate) struct Config {
     pub(crate) in_flight_max: usize,
     pub(crate) connections_max: usize,
     pub(crate) log: LogConfig,
+}
+
+/// Where the data is, and what may be done to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Location {
+    pub(crate) data_dir: PathBuf,
+    /// The PostgreSQL that is used instead, if one is named.
+    pub(crate) database: Option<PostgresOptions>,
+    /// Whether the schema may be brought up to date.
+    pub(crate) migrate: bool,
 }
 
 /// What the log is written with.
@@ -65,36 +77,36 @@ pub(crate) fn server(config: Option<PathBuf>, flags: Options) -> Result<Config, 
     Config::layered(config, flags, &process)
 }
 
-/// The data directory, and the PostgreSQL that is used instead of it if one is named; for every other verb.
-pub(crate) fn place(place: Place) -> Result<(PathBuf, Option<PostgresOptions>), Failure> {
-    let flags = Options {
-        data_dir: place.data_dir,
-        database: place.database,
-        ..Options::default()
-    };
+/// Where the data is, for every other verb.
+pub(crate) fn place(mut place: Place) -> Result<Location, Failure> {
+    let config = place.config.take();
+    let flags = Options::from(place);
     // Only where the data is: a bad variable of the server's is no reason not to revoke a key.
-    let environment = environment::read::<Place>(&process)?;
-    let below = Options {
-        data_dir: environment.data_dir,
-        database: environment.database,
-        ..Options::default()
-    };
-    let config = place.config.or(environment.config);
-    let (data_dir, options) = layers(config.as_deref(), flags, below)?;
-    Ok((data_dir, options.database.postgres()?))
+    let mut environment = environment::read::<Place>(&process)?;
+    let config = config.or(environment.config.take());
+    let (data_dir, options) = layers(config.as_deref(), flags, environment.into())?;
+    location(data_dir, options.database, options.migrate)
 }
 
 /// The address at which clients of this machine most likely reach the server, for what a verb suggests to try.
 pub(crate) fn likely_url(place: &Place) -> String {
-    let flags = Options {
-        data_dir: place.data_dir.clone(),
-        database: place.database.clone(),
-        ..Options::default()
-    };
+    let flags = Options::from(place.clone());
     server(place.config.clone(), flags).map_or_else(
         |_| format!("http://{LISTEN}"),
         |config| config.public_url(config.listen),
     )
+}
+
+fn location(
+    data_dir: PathBuf,
+    database: Database,
+    migrate: Option<bool>,
+) -> Result<Location, Failure> {
+    Ok(Location {
+        data_dir,
+        database: database.postgres()?,
+        migrate: migrate.unwrap_or(true),
+    })
 }
 
 /// The data directory, and the options of all layers in one.
@@ -130,10 +142,9 @@ impl Config {
         let (data_dir, options) = layers(config.as_deref(), flags, environment)?;
         let limit = |count: Option<Count>, default| count.map_or(default, Count::to_usize);
         Ok(Self {
-            data_dir,
             listen: options.listen.unwrap_or(LISTEN),
             tls: options.tls()?,
-            database: options.database.postgres()?,
+            location: location(data_dir, options.database, options.migrate)?,
             public_url: options.public_url,
             key_requests_a_minute: options.key_rate_limit.map(Count::get),
             access_cache_bytes: options

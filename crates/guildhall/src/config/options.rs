@@ -29,6 +29,10 @@ pub(crate) struct Options {
     #[serde(default)]
     pub(super) database: Database,
 
+    /// Whether the schema of the database is brought up to date; if not, one that lacks a step is refused [default: true]
+    #[arg(long, value_name = "BOOLEAN")]
+    pub(super) migrate: Option<bool>,
+
     /// The address that clients reach the server at; image addresses begin with it [default: the listen address]
     #[arg(long, value_name = "URL")]
     pub(super) public_url: Option<PublicUrl>,
@@ -165,9 +169,24 @@ pub(crate) struct Place {
     #[command(flatten)]
     pub(crate) database: Database,
 
+    // Of the server; what is said there, by a variable or in the file, is meant for every verb.
+    #[arg(long, value_name = "BOOLEAN", hide = true)]
+    pub(crate) migrate: Option<bool>,
+
     /// The TOML file with settings [default: guildhall.toml in the data directory, if it is there]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+impl From<Place> for Options {
+    fn from(place: Place) -> Self {
+        Self {
+            data_dir: place.data_dir,
+            database: place.database,
+            migrate: place.migrate,
+            ..Self::default()
+        }
+    }
 }
 
 impl Options {
@@ -177,6 +196,7 @@ impl Options {
             listen: self.listen.or(below.listen),
             data_dir: self.data_dir.or(below.data_dir),
             database: self.database.or(below.database),
+            migrate: self.migrate.or(below.migrate),
             public_url: self.public_url.or(below.public_url),
             tls_cert: self.tls_cert.or(below.tls_cert),
             tls_key: self.tls_key.or(below.tls_key),
@@ -214,7 +234,7 @@ impl Options {
     }
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
+pub(super) fn read(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path)
         .map_err(|error| Failure::Usage(format!("cannot read `{}`: {error}", path.display())))
 }

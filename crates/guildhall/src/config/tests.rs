@@ -38,7 +38,7 @@ fn usage(outcome: Result<Config, Failure>) -> String {
 #[test]
 fn without_a_word_the_defaults_hold() {
     let config = layered(Options::default(), &[]).unwrap();
-    assert_eq!(config.data_dir, Path::new("./guildhall-data"));
+    assert_eq!(config.location.data_dir, Path::new("./guildhall-data"));
     assert_eq!(config.listen.to_string(), "127.0.0.1:8480");
     assert_eq!((config.in_flight_max, config.connections_max), (512, 4096));
     assert_eq!(
@@ -68,7 +68,7 @@ fn flags_win_over_variables_and_variables_over_the_file() {
 
 #[test]
 fn every_setting_is_a_variable_and_a_key() {
-    let file = "listen = '[::1]:1'\npublic_url = 'https://a.example'\ntls_cert = 'c.pem'\ntls_key = '/k.pem'\n\
+    let file = "listen = '[::1]:1'\nmigrate = false\npublic_url = 'https://a.example'\ntls_cert = 'c.pem'\ntls_key = '/k.pem'\n\
         key_rate_limit = 1\naccess_cache = '1MiB'\nin_flight_max = 2\nconnections_max = 3\nlog_format = 'json'\nlog = 'debug'\n";
     let directory = data_dir(file);
     let from_file = layered(in_directory(directory.path()), &[]).unwrap();
@@ -77,6 +77,7 @@ fn every_setting_is_a_variable_and_a_key() {
     let variables = [
         ("GUILDHALL_LISTEN", "[::1]:1"),
         ("GUILDHALL_DATA_DIR", "elsewhere"),
+        ("GUILDHALL_MIGRATE", "false"),
         ("GUILDHALL_PUBLIC_URL", "https://a.example/"),
         ("GUILDHALL_TLS_CERT", certificate),
         ("GUILDHALL_TLS_KEY", "/k.pem"),
@@ -88,8 +89,8 @@ fn every_setting_is_a_variable_and_a_key() {
         ("GUILDHALL_LOG", "debug"),
     ];
     let mut from_variables = layered(Options::default(), &variables).unwrap();
-    assert_eq!(from_variables.data_dir, Path::new("elsewhere"));
-    from_variables.data_dir = directory.path().to_owned();
+    assert_eq!(from_variables.location.data_dir, Path::new("elsewhere"));
+    from_variables.location.data_dir = directory.path().to_owned();
     assert_eq!(format!("{from_variables:?}"), format!("{from_file:?}"));
 }
 
@@ -129,7 +130,7 @@ fn a_file_elsewhere_may_say_where_the_data_is() {
     let directory = data_dir("data_dir = 'data'\n");
     let file = directory.path().join(FILE);
     let config = Config::layered(Some(file), Options::default(), &|_| None).unwrap();
-    assert_eq!(config.data_dir, directory.path().join("data"));
+    assert_eq!(config.location.data_dir, directory.path().join("data"));
 
     let text = usage(layered(in_directory(directory.path()), &[]));
     assert!(

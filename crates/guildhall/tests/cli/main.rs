@@ -7,6 +7,8 @@ mod backups;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
+mod copies;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod deployments;
@@ -18,6 +20,8 @@ mod first_start;
 mod harness;
 #[cfg(test)]
 mod keys;
+#[cfg(test)]
+mod migrations;
 #[cfg(test)]
 mod patience;
 #[cfg(test)]

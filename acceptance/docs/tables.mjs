@@ -56,7 +56,8 @@ function options(help) {
   return [...help.matchAll(/^ +--([a-z-]+) <[^>]+>\n((?: {10}.*\n|\n)*)/gm)].map(([, flag, text]) => {
     const standard = text.replace(/\s+/g, ' ').match(/\[default: ([^\]]+)\]/)?.[1];
     const variable = `GUILDHALL_${flag.replaceAll('-', '_').toUpperCase()}`;
-    const key = flag === 'config' ? '—' : `\`${flag.replaceAll('-', '_')}\``;
+    // What begins with `database-` stands in the table `database`.
+    const key = flag === 'config' ? '—' : `\`${flag.replaceAll('-', '_').replace(/^database_/, 'database.')}\``;
     return `\`--${flag}\` | \`${variable}\` | ${key} | ${standard ?? '—'}`;
   });
 }

@@ -58,7 +58,7 @@ impl DataDir {
         let server = DirectoryLock::try_take(&self.0.join(SERVER_LOCK_FILE));
         let server = server.map_err(|error| match error {
             LockError::Held { .. } => Failure::Refused(format!(
-                "a server is running on `{}`; stop it first: what it changes meanwhile would be lost",
+                "a server is running on `{}`, or another copy; stop it first: what a server changes meanwhile would be lost",
                 self.0.display(),
             )),
             LockError::Io { .. } => Failure::refused("cannot use the data directory", &error),

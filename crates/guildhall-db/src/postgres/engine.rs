@@ -25,8 +25,9 @@ const WAITING_MAX: u64 = 1_024;
 /// Long reads that run at once, on connections of their own.
 const LISTS_AT_ONCE: usize = 2;
 
-/// How often a command is run again because somebody else was in its way.
-const CONFLICTS_MAX: u32 = 12;
+/// For how long a command is run again because somebody else was in its way. Not how often: where transactions are
+/// serializable, of many who change the same organization one gets through at a time, and all others begin anew.
+const CONFLICTS_FOR: Duration = Duration::from_secs(10);
 
 /// How often a command is run again because its connection was lost before the commit.
 const LOSSES_MAX: u32 = 2;
@@ -278,11 +279,12 @@ impl Engine {
 
     fn try_again_and_again(&self, job: &mut dyn Job) -> Result<(), DbError> {
         let (mut conflicts, mut losses) = (0, 0);
+        let start = Instant::now();
         loop {
             match self.try_once(|session| try_job(session, job)) {
                 Tried::Done => return Ok(()),
                 Tried::Failed(error) => return Err(error),
-                Tried::Conflict if conflicts < CONFLICTS_MAX => {
+                Tried::Conflict if start.elapsed() < CONFLICTS_FOR => {
                     self.counts.conflicts.fetch_add(1, Ordering::Relaxed);
                     pause(conflicts);
                     conflicts += 1;

@@ -14,28 +14,39 @@ const STOP_MILLISECONDS_MAX = 15_000;
 
 const run = promisify(execFile);
 
-/** Starts the server as a newcomer would: an empty directory, a free port, nothing else. */
+let started = 0;
+
+/**
+ * Starts the server as a newcomer would: an empty directory, a free port, nothing else. Where GUILDHALL_DATABASE_URL
+ * names a PostgreSQL, it has a schema of its own there instead.
+ */
 export async function startGuildhall() {
   const binary = process.env.GUILDHALL_BIN;
   if (!binary) throw new Error('set GUILDHALL_BIN to the path of the `guildhall` binary');
-  const dataDir = await mkdtemp(join(tmpdir(), 'guildhall-js-sdk-'));
-  const server = new Guildhall(binary, dataDir);
+  const directory = await mkdtemp(join(tmpdir(), 'guildhall-js-sdk-'));
+  const place = process.env.GUILDHALL_DATABASE_URL
+    ? { GUILDHALL_DATABASE_SCHEMA: `js_sdk_${process.pid}_${++started}` }
+    : { GUILDHALL_DATA_DIR: directory };
+  const server = new Guildhall(binary, directory, place);
   await server.ready();
   return server;
 }
 
 class Guildhall {
   #binary;
-  #dataDir;
+  #directory;
+  #options;
   #process;
   #exit;
   #log = '';
   #deployments = 0;
 
-  constructor(binary, dataDir) {
+  constructor(binary, directory, place) {
     this.#binary = binary;
-    this.#dataDir = dataDir;
-    this.#process = spawn(binary, ['serve', '--listen', '127.0.0.1:0', '--data-dir', dataDir], {
+    this.#directory = directory;
+    this.#options = { cwd: directory, env: { ...process.env, ...place } };
+    this.#process = spawn(binary, ['serve', '--listen', '127.0.0.1:0'], {
+      ...this.#options,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#exit = new Promise((resolve, reject) => {
@@ -66,7 +77,7 @@ class Guildhall {
 
   /** What the command line prints on stdout. */
   async cli(...args) {
-    const { stdout } = await run(this.#binary, [...args, '--data-dir', this.#dataDir]);
+    const { stdout } = await run(this.#binary, args, this.#options);
     return stdout;
   }
 
@@ -118,7 +129,7 @@ class Guildhall {
     await this.cli('verify').catch((error) => {
       complaints.push(`\`guildhall verify\` objects: ${error.stdout}${error.stderr}`);
     });
-    await rm(this.#dataDir, { recursive: true });
+    await rm(this.#directory, { recursive: true });
     if (complaints.length > 0) throw new Error(complaints.join('\n'));
   }
 

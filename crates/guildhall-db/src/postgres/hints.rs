@@ -17,8 +17,9 @@ use tokio_postgres::{AsyncMessage, Client, Config};
 use super::tls::Tls;
 use crate::error::DbError;
 
-/// Schemas of one database share it: what is told there is known to none of the others, and is passed over.
-const CHANNEL: &str = "guildhall";
+/// Asks for the channel. Each schema has one: a copy of it in the same database has the same ids, and what is told of
+/// the one is not true of the other.
+const CHANNEL: &str = "SELECT format('guildhall_%s', current_schema()::regnamespace::oid)";
 
 /// Hints that wait to be sent; more are dropped.
 const WAITING_MAX: usize = 4_096;
@@ -103,17 +104,19 @@ async fn talk(
             }
         }
     });
-    client.batch_execute(&format!("LISTEN {CHANNEL}")).await?;
+    let channel: String = client.query_one(CHANNEL, &[]).await?.try_get(0)?;
+    client.batch_execute(&format!("LISTEN {channel}")).await?;
     if std::mem::take(silent) {
         tracing::info!("hints from other servers come again");
     }
-    let ended = exchange(&client, waiting).await;
+    let ended = exchange(&client, &channel, waiting).await;
     listening.abort();
     ended
 }
 
 async fn exchange(
     client: &Client,
+    channel: &str,
     waiting: &mut mpsc::Receiver<String>,
 ) -> Result<(), tokio_postgres::Error> {
     loop {
@@ -133,6 +136,6 @@ async fn exchange(
         }
         let message = message.get(..MESSAGE_BYTES_MAX).unwrap_or(&message);
         let notify = "SELECT pg_notify($1, $2)";
-        client.query(notify, &[&CHANNEL, &message]).await?;
+        client.query(notify, &[&channel, &message]).await?;
     }
 }

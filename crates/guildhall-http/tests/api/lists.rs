@@ -85,6 +85,29 @@ async fn pages_are_stable_under_equal_keys() {
     server.finish().await;
 }
 
+/// As the language of a database orders them, `_` may come before `-`, and `é` before `z`.
+#[tokio::test]
+async fn names_are_ordered_byte_by_byte() {
+    let server = Server::start().await;
+    let backend = server.backend().await;
+    organizations(&backend, &["Zoo", "Élan", "e_lan", "e-lan", "eel"]).await;
+    let ordered = ["e-lan", "e_lan", "eel", "Zoo", "Élan"];
+    let path = "/organizations?limit=2&sort_key=name&sort_order=asc";
+    let all = json!({ "data": walk(&backend, path).await });
+    assert_eq!(names(&all), ordered);
+    // A search is a range of that order.
+    for (search, found) in [
+        ("-", "e-lan"),
+        ("_l", "e_lan"),
+        ("él", "Élan"),
+        ("z", "Zoo"),
+    ] {
+        let page = backend.get(&format!("{path}&search={search}")).await.ok();
+        assert_eq!(names(&page), [found], "{search}");
+    }
+    server.finish().await;
+}
+
 #[tokio::test]
 async fn a_cursor_belongs_to_its_list() {
     let server = Server::start().await;

@@ -17,6 +17,9 @@ pub(super) const RUST_SDK: &str = "acceptance/rust-sdk/Cargo.toml";
 /// The workspace of its own in which the access engine is set beside the engines of others.
 pub(crate) const ORACLE: &str = "acceptance/oracle/Cargo.toml";
 
+/// Where the suites find the PostgreSQL for the servers that they start, if they are to use one.
+const DATABASE_URL: &str = "GUILDHALL_DATABASE_URL";
+
 const JS_SDK: &str = "acceptance/js-sdk";
 const DOCS: &str = "acceptance/docs/run.mjs";
 const SCHEMATHESIS: &str = "acceptance/schemathesis/run.sh";
@@ -40,21 +43,32 @@ pub(super) fn oracle(project: &Project) -> Outcome {
 
 /// `npm ci` and `npm test` in `acceptance/js-sdk`.
 pub(super) fn js_sdk(project: &Project) -> Outcome {
-    exists(project, &format!("{JS_SDK}/package-lock.json"))?;
+    run(&mut js_sdk_tests(project)?)
+}
+
+/// The same with servers on the PostgreSQL at `url`, each in a schema of its own.
+pub(super) fn js_sdk_on_postgres(project: &Project, url: &str) -> Outcome {
+    run(js_sdk_tests(project)?.env(DATABASE_URL, url))
+}
+
+fn js_sdk_tests(project: &Project) -> Outcome<Command> {
+    run(&mut npm_ci(project, JS_SDK)?)?;
+    served(project, npm(project, JS_SDK, &["test"]))
+}
+
+/// `npm ci` in a directory with a lock file.
+pub(super) fn npm_ci(project: &Project, directory: &str) -> Outcome<Command> {
+    exists(project, &format!("{directory}/package-lock.json"))?;
     require("node", "nodejs npm")?;
     require("npm", "nodejs npm")?;
-    let npm = |arguments: &[&str]| {
-        let mut npm = project.program("npm");
-        npm.current_dir(project.path(JS_SDK)).args(arguments);
-        npm
-    };
-    run(&mut npm(&[
-        "ci",
-        "--no-audit",
-        "--no-fund",
-        "--loglevel=error",
-    ]))?;
-    run(&mut served(project, npm(&["test"]))?)
+    let words = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
+    Ok(npm(project, directory, &words))
+}
+
+fn npm(project: &Project, directory: &str, words: &[&str]) -> Command {
+    let mut npm = project.program("npm");
+    npm.current_dir(project.path(directory)).args(words);
+    npm
 }
 
 /// `acceptance/docs/run.mjs`, which runs the examples of the documents with what `npm ci` of the step before installed.
@@ -75,10 +89,19 @@ pub(super) fn docs(project: &Project) -> Outcome {
 
 /// `cargo test` in `acceptance/rust-sdk`. It builds into our target directory, where much is built already.
 pub(super) fn rust_sdk(project: &Project) -> Outcome {
+    run(&mut rust_sdk_tests(project)?)
+}
+
+/// The same with servers on the PostgreSQL at `url`, each in a schema of its own.
+pub(super) fn rust_sdk_on_postgres(project: &Project, url: &str) -> Outcome {
+    run(rust_sdk_tests(project)?.env(DATABASE_URL, url))
+}
+
+fn rust_sdk_tests(project: &Project) -> Outcome<Command> {
     exists(project, RUST_SDK)?;
     let mut cargo = project.cargo(&["test", "--locked", "--manifest-path", RUST_SDK]);
     cargo.env("CARGO_TARGET_DIR", project.target());
-    run(&mut served(project, cargo)?)
+    served(project, cargo)
 }
 
 /// `acceptance/schemathesis/run.sh`, which installs what its `requirements.txt` pins under `.tools`.

@@ -3,6 +3,7 @@
 //! A step that needs a program installs it or says what is missing; nothing is skipped in silence.
 
 pub(crate) mod acceptance;
+mod postgres;
 mod supply;
 mod workspace;
 
@@ -56,6 +57,21 @@ const STEPS: &[Step] = &[
         run: workspace::nextest,
     },
     Step {
+        name: "postgres-15",
+        shows: "the rules and the API are the same on PostgreSQL 15",
+        run: postgres::oldest,
+    },
+    Step {
+        name: "postgres-18",
+        shows: "the rules and the API are the same on PostgreSQL 18",
+        run: postgres::newest,
+    },
+    Step {
+        name: "serializable",
+        shows: "the rules and the API are the same when every transaction is serializable",
+        run: postgres::serializable,
+    },
+    Step {
         name: "doctest",
         shows: "every example in the documentation of the code runs",
         run: workspace::doctest,
@@ -81,6 +97,11 @@ const STEPS: &[Step] = &[
         run: acceptance::js_sdk,
     },
     Step {
+        name: "js-sdk-postgres",
+        shows: "the published JavaScript SDK works with servers on PostgreSQL",
+        run: postgres::js_sdk,
+    },
+    Step {
         name: "docs",
         shows: "every example in the documents runs and says what it says",
         run: acceptance::docs,
@@ -89,6 +110,11 @@ const STEPS: &[Step] = &[
         name: "rust-sdk",
         shows: "the published Rust SDK works",
         run: acceptance::rust_sdk,
+    },
+    Step {
+        name: "rust-sdk-postgres",
+        shows: "the published Rust SDK works with servers on PostgreSQL",
+        run: postgres::rust_sdk,
     },
     Step {
         name: "schemathesis",
@@ -123,7 +149,7 @@ fn step(name: &str) -> Outcome<&'static Step> {
 
 fn list() {
     for step in STEPS {
-        println!("{:<13} {}", step.name, step.shows);
+        println!("{:<17} {}", step.name, step.shows);
     }
 }
 
@@ -154,10 +180,10 @@ fn run(project: &Project, steps: &[Step]) -> Outcome {
 fn summarize(passed: &[(&str, Duration)]) {
     println!();
     for (name, took) in passed {
-        println!("{name:<13} {:>8}", seconds(*took));
+        println!("{name:<17} {:>8}", seconds(*took));
     }
     println!(
-        "{:<13} {:>8}",
+        "{:<17} {:>8}",
         "together",
         seconds(passed.iter().map(|(_, took)| *took).sum())
     );

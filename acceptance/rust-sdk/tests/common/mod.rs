@@ -195,8 +195,19 @@ fn command(arguments: &[&str], data_dir: &Path) -> Command {
     let binary = std::env::var_os("GUILDHALL_BIN")
         .expect("GUILDHALL_BIN holds the path of the `guildhall` binary");
     let mut command = Command::new(binary);
-    command.args(arguments).arg("--data-dir").arg(data_dir);
+    command.args(arguments);
+    if std::env::var_os("GUILDHALL_DATABASE_URL").is_some() {
+        command.env("GUILDHALL_DATABASE_SCHEMA", schema(data_dir));
+    } else {
+        command.arg("--data-dir").arg(data_dir);
+    }
     command
+}
+
+/// The schema of a server on PostgreSQL: as new as the directory, and as unlike all others.
+fn schema(data_dir: &Path) -> String {
+    let name = data_dir.file_name().expect("a directory of our own");
+    name.to_string_lossy().to_lowercase().replace('-', "_")
 }
 
 /// Sends what the server prints, line by line, so that its pipe never fills.

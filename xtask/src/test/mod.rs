@@ -3,6 +3,7 @@
 //! A step that needs a program installs it or says what is missing; nothing is skipped in silence.
 
 pub(crate) mod acceptance;
+mod dsql;
 mod postgres;
 mod supply;
 mod workspace;
@@ -55,6 +56,11 @@ const STEPS: &[Step] = &[
         name: "nextest",
         shows: "every test of the workspace passes",
         run: workspace::nextest,
+    },
+    Step {
+        name: "dsql",
+        shows: "the SQL is what relatives of PostgreSQL read, as far as a linter knows",
+        run: dsql::lint,
     },
     Step {
         name: "postgres-15",

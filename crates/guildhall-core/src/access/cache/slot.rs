@@ -164,7 +164,7 @@ pub(super) struct Slot<K: Key, V: Value> {
     current: ArcSwapOption<V>,
     /// Whether it was used since the hand of the clock passed.
     touched: AtomicBool,
-    /// When the value was last known to be the newest, by the cache's [`Trust`](super::Trust).
+    /// When the value was last known to be the newest, by the cache's [`Trust`].
     proven: AtomicU64,
     state: Mutex<State<V>>,
 }
@@ -187,7 +187,7 @@ struct Flight<V: Value> {
     floor: i64,
     /// What was read so far may be old, nobody knows by how much.
     again: bool,
-    /// When it began, by the cache's [`Trust`](super::Trust): as of then the value is the newest.
+    /// When it began, by the cache's [`Trust`]: as of then the value is the newest.
     began: u64,
     news: News<V>,
 }

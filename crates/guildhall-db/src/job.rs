@@ -75,6 +75,8 @@ where
     S: FnOnce(&T) + Send,
 {
     fn run(&mut self, tx: &Tx<'_>) -> Fate {
+        // If it panics, no answer of an earlier run is left that would claim success.
+        self.result = None;
         let (result, fate) = match (self.run)(tx) {
             Ok(Verdict::Keep(answer)) => (Ok(answer), Fate::Keep),
             Ok(Verdict::TakeBack(answer)) => (Ok(answer), Fate::TakeBack),
@@ -122,5 +124,39 @@ where
         };
         // The caller may have gone; the change stands all the same.
         drop(answer.send(result));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::sqlite::SqliteTx;
+
+    #[tokio::test]
+    async fn a_command_that_panics_when_it_is_run_again_did_nothing() {
+        let connection = Connection::open_in_memory().unwrap();
+        let tx = Tx::Sqlite(SqliteTx {
+            connection: &connection,
+        });
+        let again = AtomicBool::new(false);
+        let (command, answer) = Command::new(
+            move |_: &Tx<'_>| {
+                assert!(!again.swap(true, Ordering::Relaxed), "it panics this time");
+                Ok::<_, DbError>(Verdict::Keep(()))
+            },
+            |_: &Tx<'_>, (): &()| Ok(()),
+            |(): &()| {},
+        );
+        let mut command = Box::new(command);
+        assert_eq!(guarded(|| command.run(&tx)), Fate::Keep);
+        assert_eq!(guarded(|| command.epilogue(&tx)), Fate::Keep);
+        assert_eq!(guarded(|| command.run(&tx)), Fate::TakeBack);
+        assert_eq!(guarded(|| command.epilogue(&tx)), Fate::TakeBack);
+        command.answer(Ok(()));
+        assert!(matches!(answer.await.unwrap(), Err(DbError::Panicked)));
     }
 }

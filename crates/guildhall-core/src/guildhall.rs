@@ -144,21 +144,22 @@ impl<T> Written<T> {
 impl Guildhall {
     /// Opens the database, creates it if it is missing and brings its schema up to date.
     pub fn open(settings: Settings) -> Result<Self, DbError> {
-        let slot = match &settings.source {
-            Source::Sqlite(_) => settings.slot,
-            Source::Postgres(_) => Slot::Shared,
-        };
+        let shared = matches!(settings.source, Source::Postgres(_));
+        let slot = if shared { Slot::Shared } else { settings.slot };
         let ids = IdGenerator::new(slot, Arc::clone(&settings.clock));
-        let trust = match &settings.source {
-            Source::Sqlite(_) => Trust::for_ever,
-            Source::Postgres(_) => || Trust::lasting(BELIEVED_FOR),
+        let trust = || {
+            if shared {
+                Trust::lasting(BELIEVED_FOR)
+            } else {
+                Trust::for_ever()
+            }
         };
         let snapshots = Snapshots::new(settings.access_cache_bytes, trust);
-        let hooks = match &settings.source {
-            Source::Sqlite(_) => vec![snapshots.hook(), ids.hook()],
-            // Other servers are heard of in another way.
-            Source::Postgres(_) => vec![ids.hook()],
-        };
+        let mut hooks = vec![ids.hook()];
+        if !shared {
+            // Of other servers one hears in another way.
+            hooks.insert(0, snapshots.hook());
+        }
         let db = Database::open(Options {
             source: settings.source,
             migrations: MIGRATIONS,

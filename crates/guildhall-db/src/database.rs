@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::error::DbError;
 use crate::job::Command;
 use crate::migrations::Migration;
+use crate::postgres::engine::Length;
 use crate::postgres::{self, PostgresOptions};
 use crate::sqlite;
 use crate::tx::Tx;
@@ -146,7 +147,7 @@ impl Database {
     {
         match &self.engine {
             Engine::Sqlite(engine) => engine.readers.point(query),
-            Engine::Postgres(engine) => engine.point(query).await,
+            Engine::Postgres(engine) => engine.read(Length::Short, query).await,
         }
     }
 
@@ -161,7 +162,7 @@ impl Database {
     {
         match &self.engine {
             Engine::Sqlite(engine) => engine.readers.list(query).await,
-            Engine::Postgres(engine) => engine.list(query).await,
+            Engine::Postgres(engine) => engine.read(Length::Long, query).await,
         }
     }
 

@@ -30,6 +30,24 @@ pub(crate) struct Found {
 }
 
 impl Found {
+    /// What the table of steps says; `number` runs a query for one number.
+    pub(crate) fn read(
+        steps: &[Migration],
+        number: impl Fn(&str) -> Result<Option<i64>, DbError>,
+    ) -> Result<Self, DbError> {
+        let newest = number("SELECT MAX(number) FROM schema_migrations")?.unwrap_or_default();
+        let known = known(steps);
+        let usable_from = if newest > known {
+            number(&format!("{USABLE_FROM}{known}"))?.unwrap_or(newest)
+        } else {
+            newest
+        };
+        Ok(Self {
+            newest,
+            usable_from,
+        })
+    }
+
     /// Refuses any schema but this one.
     pub(crate) fn must_be(self, known: i64) -> Result<(), DbError> {
         let found = self.newest;
@@ -42,7 +60,7 @@ impl Found {
 }
 
 /// The step that keeps who may use a database is in every database that is newer than the program that asks.
-pub(crate) const USABLE_FROM: &str =
+const USABLE_FROM: &str =
     "SELECT MAX(COALESCE(usable_from, number)) FROM schema_migrations WHERE number > ";
 
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -93,17 +111,8 @@ pub(crate) fn found(connection: &Connection, steps: &[Migration]) -> Result<Foun
     if table == 0 {
         return Ok(Found::default());
     }
-    let number = |text: &str| connection.query_row(text, (), |row| row.get::<_, Option<i64>>(0));
-    let newest = number("SELECT MAX(number) FROM schema_migrations")?.unwrap_or_default();
-    let known = known(steps);
-    let usable_from = if newest > known {
-        number(&format!("{USABLE_FROM}{known}"))?.unwrap_or(newest)
-    } else {
-        newest
-    };
-    Ok(Found {
-        newest,
-        usable_from,
+    Found::read(steps, |text| {
+        Ok(connection.query_row(text, (), |row| row.get(0))?)
     })
 }
 

@@ -104,7 +104,7 @@ pub(crate) struct Snapshots {
 
 impl Snapshots {
     /// Snapshots of organizations take up to about `bytes_max`.
-    pub(crate) fn new(bytes_max: usize, trust: fn() -> Trust) -> Arc<Self> {
+    pub(crate) fn new(bytes_max: usize, trust: impl Fn() -> Trust) -> Arc<Self> {
         Arc::new(Self {
             organizations: Cache::new(bytes_max, trust()),
             deployments: Cache::new(usize::MAX, trust()),

@@ -92,6 +92,15 @@ impl Way {
     }
 }
 
+/// How long a read may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Length {
+    /// A few rows.
+    Short,
+    /// Perhaps many: not many such reads at once.
+    Long,
+}
+
 /// What one try of a command came to.
 enum Tried {
     /// It is committed, or taken back.
@@ -167,39 +176,20 @@ impl Engine {
         drop(carried_out.await);
     }
 
-    /// Runs a short read.
-    pub(crate) async fn point<T, E>(
+    /// Runs a read, in one snapshot of the data.
+    pub(crate) async fn read<T, E>(
         self: &Arc<Self>,
+        length: Length,
         query: impl FnOnce(&Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<DbError> + Send + 'static,
     {
-        self.read(&self.turns, query).await
-    }
-
-    /// Runs a read that may be long; not many at once.
-    pub(crate) async fn list<T, E>(
-        self: &Arc<Self>,
-        query: impl FnOnce(&Tx<'_>) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<DbError> + Send + 'static,
-    {
-        self.read(&self.lists, query).await
-    }
-
-    async fn read<T, E>(
-        self: &Arc<Self>,
-        turns: &Arc<Semaphore>,
-        query: impl FnOnce(&Tx<'_>) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<DbError> + Send + 'static,
-    {
+        let turns = match length {
+            Length::Short => &self.turns,
+            Length::Long => &self.lists,
+        };
         let turn = self.turn(turns).await?;
         let engine = Arc::clone(self);
         tokio::task::spawn_blocking(move || {

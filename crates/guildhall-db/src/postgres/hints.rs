@@ -27,7 +27,7 @@ const WAITING_MAX: usize = 4_096;
 /// Bytes of one message; PostgreSQL takes fewer than 8000.
 const MESSAGE_BYTES_MAX: usize = 7_000;
 
-/// How often a silent connection is asked whether it is there, and how long it may take to answer.
+/// How often a silent connection is asked whether it is there.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// The pause before a lost connection is made again.

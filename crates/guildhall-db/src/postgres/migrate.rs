@@ -1,10 +1,11 @@
 //! The schema on PostgreSQL.
 
+use std::num::ParseIntError;
 use std::time::Duration;
 
 use super::session::Session;
 use crate::error::DbError;
-use crate::migrations::{Found, Migration, USABLE_FROM, known, lacking, row, statements};
+use crate::migrations::{Found, Migration, lacking, row, statements};
 
 /// How long a server waits for another that brings the schema up to date.
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -59,21 +60,10 @@ pub(super) fn found(session: &Session, steps: &[Migration]) -> Result<Found, DbE
     if session.text(TABLE)?.is_none() {
         return Ok(Found::default());
     }
-    let number = |text: &str| {
+    Found::read(steps, |text| {
         let number = session.text(text)?;
-        let number = number.map(|number| number.parse::<i64>()).transpose();
-        number.map_err(|error| DbError::Engine(Box::new(error)))
-    };
-    let newest = number("SELECT MAX(number) FROM schema_migrations")?.unwrap_or_default();
-    let known = known(steps);
-    let usable_from = if newest > known {
-        number(&format!("{USABLE_FROM}{known}"))?.unwrap_or(newest)
-    } else {
-        newest
-    };
-    Ok(Found {
-        newest,
-        usable_from,
+        let number = number.map(|number| number.parse()).transpose();
+        number.map_err(|error: ParseIntError| DbError::Engine(Box::new(error)))
     })
 }
 

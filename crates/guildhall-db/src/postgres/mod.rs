@@ -15,7 +15,7 @@ mod session;
 mod tls;
 pub(crate) mod whole;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 
 pub use options::{CONNECTIONS, PostgresOptions, STATEMENT_TIMEOUT};
 use session::Session;
@@ -44,7 +44,7 @@ pub struct PostgresTx<'c> {
     /// While rows come, nothing else may be asked: they would have to be kept, however many there are.
     streaming: Cell<bool>,
     /// What the engine first said no to: after that the transaction does nothing any more.
-    failure: RefCell<Option<Failure>>,
+    failure: Cell<Option<Failure>>,
 }
 
 /// Why a transaction cannot go on.
@@ -75,7 +75,7 @@ impl<'c> PostgresTx<'c> {
             purpose,
             open: Cell::new(false),
             streaming: Cell::new(false),
-            failure: RefCell::default(),
+            failure: Cell::new(None),
         }
     }
 
@@ -109,12 +109,12 @@ impl<'c> PostgresTx<'c> {
             DbError::Unavailable(_) | DbError::Closed => Failure::Lost,
             _ => Failure::Refused,
         };
-        self.failure.borrow_mut().get_or_insert(failure);
+        self.failure.set(self.failure.get().or(Some(failure)));
     }
 
     /// What the engine said no to, if it did.
     pub(crate) fn failure(&self) -> Option<Failure> {
-        *self.failure.borrow()
+        self.failure.get()
     }
 
     /// Commits or rolls back, if there was any statement.
@@ -146,20 +146,18 @@ impl<'c> PostgresTx<'c> {
     ) -> Result<(), E> {
         let mut rows = self.step(|opening| self.session.stream(opening, statement, params))?;
         self.streaming.set(true);
-        let visited = loop {
-            let chunk = match rows.next() {
-                Ok(chunk) if chunk.is_empty() => break Ok(()),
-                Ok(chunk) => chunk,
-                Err(error) => {
-                    self.note(&error);
-                    break Err(error.into());
+        let mut visit_all = || {
+            loop {
+                let chunk = rows.next().inspect_err(|error| self.note(error))?;
+                if chunk.is_empty() {
+                    return Ok(());
                 }
-            };
-            let mut rows = chunk.iter();
-            if let Err(error) = rows.try_for_each(|row| visit(&Row::postgres(row, statement))) {
-                break Err(error);
+                for row in &chunk {
+                    visit(&Row::postgres(row, statement))?;
+                }
             }
         };
+        let visited = visit_all();
         self.streaming.set(false);
         visited
     }

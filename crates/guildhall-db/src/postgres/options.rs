@@ -121,9 +121,7 @@ impl PostgresOptions {
         }
         Ok(config)
     }
-}
 
-impl PostgresOptions {
     /// The same for reads of any length.
     pub(super) fn patient(&self) -> Self {
         Self {

@@ -116,7 +116,10 @@ impl From<DbError> for Refusal {
             DbError::StorageFull => Self::plain(ErrorCode::StorageUnavailable),
             DbError::Unavailable(cause) => {
                 tracing::warn!(%cause, "the database cannot be reached");
-                Self::plain(ErrorCode::StorageUnavailable)
+                Self::new(
+                    ErrorCode::StorageUnavailable,
+                    "the database cannot be reached just now; try again",
+                )
             }
             DbError::OutcomeUnknown => Self::new(
                 ErrorCode::StorageUnavailable,

@@ -68,7 +68,7 @@ async fn keep_talking(config: Config, tls: Tls, mut waiting: mpsc::Receiver<Stri
         match talk(&config, &tls, &mut waiting, &heard, &mut silent).await {
             Ok(()) => return,
             Err(error) if !silent => {
-                tracing::warn!(%error, "no hints from other servers: their changes count up to a second later");
+                tracing::warn!(%error, "no hints from other servers: their changes count half a second later");
                 silent = true;
             }
             Err(_) => {}
